@@ -36,6 +36,20 @@ import selftime as st
 from selftime.engine.model import current_versions
 
 OUT = Path(__file__).parent / "results" / "studio.json"
+PAGE = Path(__file__).parents[1] / "docs" / "studio.md"
+WORDS = """`python -m benchmarks.studio`, page and server on one machine of {cores} cores
+that others used too, Chromium without a GPU. {series:,} series of {steps} steps:
+
+| | median | worst |
+|---|---|---|
+{lines}
+
+The first start takes {seconds_of_the_first_start_to_its_queue:.0f} s until all vectors, the map and
+the queue are there; series are looked at meanwhile. The process holds {memory_mb} MB. Killed
+(SIGKILL) at {kills} random moments while labels were posted, it lost {lost} of {acknowledged:,}
+acknowledged labels.
+"""
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -254,6 +268,21 @@ def figures(values: list[float]) -> dict[str, Any]:
     }
 
 
+def words_of(found: dict[str, Any]) -> str:
+    """What the page on the studio says was measured."""
+    large, kills = found["large"], found["kills"]
+    rows = {
+        "first picture, s": large["first_picture_seconds"],
+        "selection by lasso, ms": large["selection_ms"],
+        "the same while the probe learns, ms": large["selection_ms_while_the_probe_learns"],
+        "a label to its acknowledgement, ms": large["label_ms"],
+    }
+    lines = [f"| {n} | {row['median']:.3g} | {row['worst']:.3g} |" for n, row in rows.items()]
+    large_words = {"cores": found["machine"]["cores"], "lines": "\n".join(lines)} | large
+    return WORDS.format(kills=kills["kills"], lost=kills["lost"],
+                        acknowledged=kills["acknowledged"], **large_words)  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studio", description=__doc__)
     parser.add_argument("parts", nargs="*", default=["large", "kills"], help="large, kills")
@@ -274,6 +303,10 @@ def main() -> None:
     machine = {"load_average_before": before, "load_average_after": os.getloadavg()[0]}
     known |= {"made_with": current_versions(), "machine": machine | {"cores": os.cpu_count()}}
     asked.out.write_text(json.dumps(known, indent=1) + "\n")
+    if asked.out == OUT and {"large", "kills"} <= known.keys():
+        head, rest = PAGE.read_text(encoding="utf8").split(BEGIN)
+        text = f"{head}{BEGIN}\n{words_of(known)}{END}{rest.split(END)[1]}"
+        PAGE.write_text(text, encoding="utf8")
     print(f"written to {asked.out}")
 
 

@@ -140,7 +140,7 @@ class Analyses:
         return place.hits(rows[found.rows], found.similarities, (i, start, stop), k)
 
     @cached_property
-    def _whole(self) -> "Cut":
+    def _whole(self) -> SearchSpace:
         collection, entries = self.collection, self.collection.entries
         rows = np.arange(len(entries))
         return SearchSpace(0, collection.index, collection.owners, collection.firsts, rows)

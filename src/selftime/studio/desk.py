@@ -20,7 +20,7 @@ from selftime.studio.session import LOG, TABLE, LabelSession
 from selftime.web.replies import JSON, Refusal, plain
 from selftime.web.requests import media_of, object_of, parse_json, query_of, short
 
-Found = TypeVar("Result")
+Found = TypeVar("Found")
 MOST_THUMBS = 256
 PATIENCE, _LOOK = 20.0, 0.05
 """Seconds that a question for news waits for some, and from one look to the next."""
