@@ -4,8 +4,10 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,9 +48,8 @@ class Desk:
         self.learner = Learner(collection, session)
         self.analyses = Analyses(collection)
         self.ending = False
-        self.writer, self.drawer, self.finder, self.thinker = (
-            ThreadPoolExecutor(1, f"studio-{name}") for name in ("write", "draw", "find", "think")
-        )
+        self.writer = ThreadPoolExecutor(1, "studio-writes")
+        self.drawer, self.finder, self.thinker = Helper("draws"), Helper("finds"), Helper("thinks")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,8 +61,8 @@ class Desk:
             self.end()
             await asyncio.to_thread(self.learner.stop)
             self.writer.shutdown(wait=True)  # no label is cut off
-            for pool in (self.drawer, self.finder, self.thinker):
-                pool.shutdown(wait=False, cancel_futures=True)
+            for helper in (self.drawer, self.finder, self.thinker):
+                helper.shutdown()
 
     def end(self) -> None:
         """Let questions for news go, and end what takes long."""
@@ -91,7 +92,7 @@ class Desk:
         """Say what is looked at, and where its labels are."""
         facts: dict[str, Any] = {"session": str(self.session.folder), "log": LOG, "table": TABLE}
         facts |= {"colours": len(CLASSES), "notes": self.session.notes}
-        return plain(await run_beside(self.drawer, self.collection.about) | facts)
+        return plain(await self._ask(self.drawer, self.collection.about) | facts)
 
     async def news(self, request: Request) -> Response:
         """Say what changed, once something did."""
@@ -126,12 +127,12 @@ class Desk:
         if len(words) > MOST_THUMBS:
             raise Refusal(413, f"got {len(words)} rows, wanted at most {MOST_THUMBS}")
         rows = np.array([number_in(word, "rows", len(self.collection)) for word in words], np.int64)
-        return plain(await run_beside(self.drawer, lambda: self.collection.thumbs(rows)))
+        return plain(await self._ask(self.drawer, lambda: self.collection.thumbs(rows)))
 
     async def entry(self, row: str) -> Response:
         """Return a series by itself."""
         number = number_in(row, "row", len(self.collection))
-        return plain(await run_beside(self.drawer, lambda: self.collection.entry(number)))
+        return plain(await self._ask(self.drawer, lambda: self.collection.entry(number)))
 
     async def curve(self, request: Request) -> Response:
         """Return a part of a recording."""
@@ -140,13 +141,13 @@ class Desk:
         start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
         points = number_in(asked.get("points", str(CURVE_POINTS)), "points", 2 * CURVE_POINTS)
         return plain(
-            await run_beside(self.drawer, lambda: self.collection.curve(i, start, stop, points))
+            await self._ask(self.drawer, lambda: self.collection.curve(i, start, stop, points))
         )
 
     async def find(self, request: Request) -> Response:
         """Return series whose names hold a text."""
         text = query_of(request, ("text",)).get("text", "")
-        return plain(await run_beside(self.drawer, lambda: self.collection.find(text)))
+        return plain(await self._ask(self.drawer, lambda: self.collection.find(text)))
 
     async def act(self, request: Request) -> Response:
         """Label, clear, skip, undo or redo; what is answered is on disk."""
@@ -200,7 +201,7 @@ class Desk:
         self._check_ready()
         asked = query_of(request, ("row", "k"))
         row, k = number_in(asked.get("row", ""), "row", len(self.collection)), hits_in(asked)
-        return plain(await run_beside(self.finder, lambda: self.analyses.alike(row, k)))
+        return plain(await self._ask(self.finder, lambda: self.analyses.alike(row, k)))
 
     async def neighbours(self, request: Request) -> Response:
         """Return what is most like a span of a recording."""
@@ -209,25 +210,33 @@ class Desk:
         i, k = self._recording(asked), hits_in(asked)
         start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
         work = lambda: self.analyses.neighbours(i, start, stop, k)  # noqa: E731
-        return plain(await run_beside(self.finder, work))
+        return plain(await self._ask(self.finder, work))
 
     async def forecast(self, request: Request) -> Response:
         """Return what comes after a recording, with bands."""
         asked = query_of(request, ("recording", "horizon"))
         i, given = self._recording(asked), asked.get("horizon")
         steps = None if given is None else number_in(given, "horizon", LONGEST_HORIZON + 1)
-        return await self._think(lambda: self.analyses.forecast(i, steps))
+        return plain(await self._ask(self.thinker, lambda: self.analyses.forecast(i, steps)))
 
     async def anomalies(self, request: Request) -> Response:
         """Return scores and alarms of a recording."""
         i = self._recording(query_of(request, ("recording",)))
-        return await self._think(lambda: self.analyses.anomalies(i))
+        return plain(await self._ask(self.thinker, lambda: self.analyses.anomalies(i)))
 
-    async def _think(self, work: Callable[[], Any]) -> Response:
-        try:
-            return plain(await run_beside(self.thinker, work))
-        except InterruptedError as error:
-            raise Refusal(503, f"{error}: ask again once it is started anew") from None
+    async def _ask(self, helper: "Helper", work: Callable[[], Found]) -> Found:
+        """Return the result of work of a helper.
+
+        Raises:
+            Refusal: the studio ends before it is there.
+        """
+        task = asyncio.ensure_future(run_beside(helper, work))
+        while not task.done():
+            if self.ending:
+                task.cancel()
+                raise Refusal(503, "the studio ends: ask again once it is started anew", retry=1)
+            await asyncio.wait({task}, timeout=_LOOK)
+        return task.result()
 
     def _recording(self, asked: dict[str, str]) -> int:
         return number_in(asked.get("recording", ""), "recording", len(self.collection.recordings))
@@ -237,7 +246,39 @@ class Desk:
             raise Refusal(503, "vectors are still being computed: come again", retry=1)
 
 
-async def run_beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
+class Helper(Executor):
+    """One thread that does one thing after another, and holds nobody up who ends.
+
+    Args:
+        name: of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.todo: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        Thread(target=self._run, name=f"studio-{name}", daemon=True).start()
+
+    def submit(self, work: Callable[[], Any]) -> Future[Any]:  # type: ignore[override]
+        """Take some work; return what will hold its result."""
+        future: Future[Any] = Future()
+        self.todo.put((future, work))
+        return future
+
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = True) -> None:  # noqa: ARG002
+        """End once what is under way is done; nobody waits for it."""
+        self.todo.put(None)
+
+    def _run(self) -> None:
+        while (asked := self.todo.get()) is not None:
+            future, work = asked
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(work())
+            except BaseException as error:  # whoever asked is told
+                future.set_exception(error)
+
+
+async def run_beside(pool: Executor, work: Callable[[], Found]) -> Found:
     """Return the result of work that is done beside the loop."""
     return await asyncio.get_running_loop().run_in_executor(pool, work)
 

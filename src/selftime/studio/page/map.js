@@ -2,7 +2,7 @@
 
 import { bytes } from "./api.js";
 import { fit } from "./curves.js";
-import { colour, drawMark, stamp } from "./marks.js";
+import { colour, stamp } from "./marks.js";
 import { nameOf, on, select, selectedRows, store, tell } from "./store.js";
 
 const field = document.getElementById("map");
@@ -173,17 +173,16 @@ function drawNames(ctx) {
     if (!x.length) return;
     const middle = (v) => v.sort((a, b) => a - b)[v.length >> 1];
     const name = one.name.length > 18 ? `${one.name.slice(0, 17)}…` : one.name;
-    const half = ctx.measureText(name).width / 2 + 12;
+    const half = ctx.measureText(name).width / 2 + 4;
     let at = [Math.min(Math.max(middle(x), half), width - half), Math.min(Math.max(middle(y) - 12, 14), height - 8)];
     for (let k = 0; k < 6 && taken.some(([a, b, w]) => Math.abs(a - at[0]) < w + half && Math.abs(b - at[1]) < 15); k++) at = [at[0], at[1] + 16];
     taken.push([...at, half]);
     ctx.lineWidth = 4;
     ctx.lineJoin = "round";
     ctx.strokeStyle = colour("--paper");
-    ctx.strokeText(name, at[0] + 7, at[1]);
+    ctx.strokeText(name, ...at);
     ctx.fillStyle = colour("--ink");
-    ctx.fillText(name, at[0] + 7, at[1]);
-    drawMark(ctx, code, at[0] - half + 12, at[1] - 4, 9);
+    ctx.fillText(name, ...at);
   });
 }
 

@@ -53,19 +53,6 @@ export function markOf(code) {
   return svg;
 }
 
-export function drawMark(ctx, code, x, y, size) {
-  ctx.save();
-  ctx.translate(x - size / 2, y - size / 2);
-  ctx.scale(size, size);
-  const shape = new Path2D(path(code));
-  ctx.fillStyle = colour(colourName(code));
-  ctx.fill(shape);
-  ctx.strokeStyle = colour("--ink");
-  ctx.lineWidth = 1 / size;
-  ctx.stroke(shape);
-  ctx.restore();
-}
-
 // A mark as pixels to be laid on an image: offsets from its middle, colours and opacities.
 export function stamp(code, size, opacity, ratio) {
   const side = Math.ceil(size * ratio) + 4;
