@@ -9,8 +9,9 @@ map, once while the probe rests and once while it learns. Both need Chromium, wh
 the tests do.
 
 ``kills``: a client posts labels one after another as fast as they are acknowledged; the process is
-killed (SIGKILL) after a random time of up to 4 seconds, wherever it is then, and started again. At the end every acknowledged label must be
-in the log of the session, and another start must show them.
+killed (SIGKILL) after a random time of up to 4 seconds, wherever it is then, and started again. At
+the end every acknowledged label must be in the log of the session, and another start must show
+them.
 """
 
 import argparse

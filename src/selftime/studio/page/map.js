@@ -162,19 +162,21 @@ function drawOver() {
   }
 }
 
-// The name of each class at the middle of its labels.
+// The name of each class, above the label that is nearest to the middle of all its labels.
 function drawNames(ctx) {
   ctx.font = "600 12px system-ui, sans-serif";
   ctx.textAlign = "center";
   const taken = [];
   store.classes.slice(0, 30).forEach((one, code) => {
-    const x = [], y = [];
-    for (let i = 0; i < store.N; i++) if (store.codes[i] === code) x.push(xs[i]) && y.push(ys[i]);
-    if (!x.length) return;
-    const middle = (v) => v.sort((a, b) => a - b)[v.length >> 1];
+    const rows = [];
+    for (let i = 0; i < store.N; i++) if (store.codes[i] === code) rows.push(i);
+    if (!rows.length) return;
+    const middle = (v) => rows.map((i) => v[i]).sort((a, b) => a - b)[rows.length >> 1];
+    const [mx, my] = [middle(xs), middle(ys)], far = (i) => Math.hypot(xs[i] - mx, ys[i] - my);
+    const nearest = rows.reduce((best, i) => (far(i) < far(best) ? i : best));
     const name = one.name.length > 18 ? `${one.name.slice(0, 17)}…` : one.name;
     const half = ctx.measureText(name).width / 2 + 4;
-    let at = [Math.min(Math.max(middle(x), half), width - half), Math.min(Math.max(middle(y) - 12, 14), height - 8)];
+    let at = [Math.min(Math.max(xs[nearest], half), width - half), Math.min(Math.max(ys[nearest] - 10, 14), height - 8)];
     for (let k = 0; k < 6 && taken.some(([a, b, w]) => Math.abs(a - at[0]) < w + half && Math.abs(b - at[1]) < 15); k++) at = [at[0], at[1] + 16];
     taken.push([...at, half]);
     ctx.lineWidth = 4;

@@ -27,6 +27,7 @@ export function start() {
   on("selection", () => (order.value === "selected" ? sort(true) : mark()));
   on("theme", redraw);
   on("current", mark);
+  scale.parentElement.hidden = !store.about.curves;
   sort(true);
 }
 

@@ -19,7 +19,7 @@ function draw() {
   $("accuracy").textContent = right ? percent(judged.accuracy) : "–";
   $("interval").textContent = right
     ? `right of ${judged.judged} held out, ${percent(judged.low)} to ${percent(judged.high)}`
-    : (probe.classes ?? 0) < 2 ? "Label series of two classes, and the probe begins." : `Judged from ${judged?.wanted ?? 10} labels on whose class has another; there are ${judged?.judged ?? 0}.`;
+    : (probe.classes ?? 0) < 2 ? "Label series of two classes, and the probe begins." : `Judged from ${judged?.wanted ?? 10} labels on, in classes of two or more; there are ${judged?.judged ?? 0}.`;
   const words = [];
   if (right) words.push(`${judged.folds} folds${judged.whole ? ", recordings whole" : ""}`);
   if (probe.drawn) words.push(`learned from ${probe.labels.toLocaleString("en")} labels, drawn class by class`);

@@ -49,6 +49,7 @@ export function show(box, look, width, height) {
   if (wants === "CANVAS") drawThumb(sight, look, width, height);
   else if (wants === "IMG") {
     sight.alt = "";
+    sight.className = look.look;
     sight.src = look.picture;
   } else sight.textContent = look.text;
 }
