@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,16 @@ def test_given_labels_are_where_a_session_begins(tmp_path):
     with_none.close()
 
 
+def test_labels_of_all_series_or_of_steps_alone_are_noted(tmp_path):
+    whole = LabelSession(tmp_path / "s", st.SeriesSet.of(waves(1), labels=[1, 2, 3]))
+    assert whole.notes == ["every series has a label: empty=True begins with none"]
+    steps = np.array(["on"] * 60 + ["off"] * 84, object)
+    parts = LabelSession(tmp_path / "t", replace(waves(1), step_labels=steps))
+    assert parts.notes == ["labels are of steps, so no series has one: cut it, windows=..."]
+    for session in (whole, parts):
+        session.close()
+
+
 def test_the_table_is_read_by_every_reader(tmp_path):
     series = awkward()
     session = LabelSession(tmp_path / "s", series)
@@ -159,6 +170,7 @@ def test_windows_are_given_out_with_their_ends(tmp_path, stamped):
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from studio_material import waves
 from selftime.studio.session import LabelSession

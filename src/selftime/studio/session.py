@@ -164,10 +164,15 @@ class LabelSession:
         """Begin with labels of the data, where the session says nothing of these series."""
         labels = self.series.labels
         if labels is None:
+            if self.series.step_labels is not None:
+                windows = option("windows")
+                self.notes.append(f"labels are of steps, so no series has one: cut it, {windows}")
             return
         touched = {row for (row,) in self.log.execute("SELECT DISTINCT row FROM marks")}
         rows = np.flatnonzero(self.series.labelled)
         free = np.array([row for row in rows.tolist() if row not in touched], np.int64)
+        if len(rows) == len(self.codes) and not self.done:
+            self.notes.append(f"every series has a label: {option('empty', True)} begins with none")
         if len(free) < len(rows):
             kept = len(rows) - len(free)
             self.notes.append(f"{kept:,} series keep what this session says of them")
