@@ -1,8 +1,11 @@
 """Sockets: where a server listens, who can reach it, and how long it runs."""
 
+import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from threading import Event, Thread
 from types import FrameType
 
 import uvicorn
@@ -67,4 +70,24 @@ def run_app(
     server = Listening(config)
     if ending is not None:
         server.ending = ending
-    server.run(sockets=[listener])
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        server.run(sockets=[listener])
+        return
+    done = Event()  # an interrupted join would take the thread for ended
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listener])
+        finally:
+            done.set()
+
+    Thread(target=run, name="server").start()  # a notebook has a loop of its own
+    try:
+        while not done.wait(0.2):
+            pass  # an interrupt is seen in between
+    except KeyboardInterrupt:
+        server.handle_exit(signal.SIGINT, None)
+        done.wait()
+        raise
