@@ -1,18 +1,13 @@
 """A small model that every test of the studio shares, and apps without a server."""
 
-import time
-
 import pytest
 from starlette.testclient import TestClient
-from studio_material import waves
+from studio_material import HEADS, TOKEN, until, waves
 
 import selftime as st
 from selftime.studio.app import make_studio
 from selftime.studio.collection import Collection
 from selftime.studio.session import LabelSession
-
-TOKEN = "a-token-of-the-tests"
-HEADS = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +37,3 @@ def studio(model, tmp_path):
     for client, session in opened:
         client.__exit__(None, None, None)
         session.close()
-
-
-def until(client, holds, seconds=30):
-    """The state of a studio once something holds of it."""
-    end = time.monotonic() + seconds
-    state = client.get("/api/news").json()
-    while not holds(state):
-        assert time.monotonic() < end, state
-        state = client.get("/api/news", params={"since": state["news"]}).json()
-    return state

@@ -3,13 +3,13 @@
 import csv
 import io
 import sqlite3
+from base64 import b64decode
 
 import numpy as np
 import pytest
-from studio_material import HOSTILE, awkward, recording, speed_of, waves
+from studio_material import HEADS, HOSTILE, awkward, recording, speed_of, until, waves
 
 import selftime as st
-from conftest import HEADS, until
 from selftime.studio import app as studio_app
 from selftime.studio.collection import short_times
 from selftime.studio.desk import Desk
@@ -200,7 +200,7 @@ def test_series_are_shown_as_they_are(studio):
     about = client.get("/api/about").json()
     assert about["entries"] == 60 and about["curves"] and about["windows"] is None
     look = client.get("/api/thumbs", params={"rows": "5"}).json()[0]
-    levels = np.frombuffer(__import__("base64").b64decode(look["levels"]), np.uint8)
+    levels = np.frombuffer(b64decode(look["levels"]), np.uint8)
     low, high = look["ends"][0]
     np.testing.assert_allclose(low + levels / 254 * (high - low), x.series(5)[0], atol=5e-3)
     part = client.get("/api/curve", params={"recording": 5, "start": 10, "stop": 500}).json()

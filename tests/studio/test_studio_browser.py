@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from sight_material import series_of_kind
-from studio_material import awkward, recording, waves
+from studio_material import TOKEN, awkward, recording, waves
 
 import selftime as st
 from selftime.studio.app import make_studio
@@ -22,7 +22,6 @@ from selftime.studio.session import LabelSession
 from selftime.web.sockets import listen
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-TOKEN = "a-token-of-the-tests"
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from studio_material import HOSTILE, awkward, recording, waves
 
@@ -158,7 +159,7 @@ def test_windows_are_given_out_with_their_ends(tmp_path, stamped):
     if stamped:
         times = np.datetime64("2024-03-31T00:00", "ns") + np.arange(300) * np.timedelta64(60, "s")
         frame = {"ds": times, "heat": whole.series(0)[0], "unique_id": ["pump"] * 300}
-        whole = st.read(__import__("pandas").DataFrame(frame))
+        whole = st.read(pd.DataFrame(frame))
     cut = cut_recordings(whole, 50, 50)
     session = LabelSession(tmp_path / "s", cut)
     for row, label in enumerate(["a", "b", "a", "c"]):

@@ -1,5 +1,6 @@
 """Small collections for the tests of the studio: waves of three speeds, long recordings, names."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 import selftime as st
 
 HOSTILE = ("<script>alert(1)</script>", "a\"b'c", "=1+1", "ünï ✓", "two\nlines", "{{7*7}}", "../up")
+TOKEN = "a-token-of-the-tests"
+HEADS = {"Authorization": f"Bearer {TOKEN}"}
 SPEEDS = {"slow": 1.0, "middle": 2.0, "fast": 3.5}
 
 
@@ -43,3 +46,13 @@ def awkward() -> st.SeriesSet:
     parts[2][1] = np.nan
     channels = ["<b>heat</b>", "force"]
     return st.SeriesSet.of(parts, ids=list(HOSTILE), channels=channels)
+
+
+def until(client, holds, seconds=30):
+    """The state of a studio once something holds of it."""
+    end = time.monotonic() + seconds
+    state = client.get("/api/news").json()
+    while not holds(state):
+        assert time.monotonic() < end, state
+        state = client.get("/api/news", params={"since": state["news"]}).json()
+    return state
