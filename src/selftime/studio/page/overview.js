@@ -1,7 +1,7 @@
 // All series, small: only those in view are drawn and asked for, in an order that can be chosen.
 
 import { nameOf, on, select, selectedRows, store, tell } from "./store.js";
-import { caption, looks, peek, show } from "./thumbs.js";
+import { caption, looks, nameOfRow, peek, show } from "./thumbs.js";
 
 const grid = document.getElementById("grid");
 const cells = document.getElementById("cells");
@@ -99,6 +99,7 @@ function make(place) {
   cell.setAttribute("aria-posinset", place + 1);
   cell.setAttribute("aria-setsize", rows.length);
   cell.dataset.place = place;
+  cell.setAttribute("aria-label", nameOfRow(row)); // until it is drawn
   Object.assign(cell.style, { width: `${wide}px`, height: `${HIGH}px`, left: `${(place % across) * wide}px`, top: `${Math.floor(place / across) * HIGH}px` });
   cells.append(cell);
   if (peek(row)) picture(cell, row);

@@ -3,7 +3,7 @@
 import { json } from "./api.js";
 import { decode, drawLanes, drawWhole } from "./curves.js";
 import { on, store, tell } from "./store.js";
-import { caption, nameOfRow, show } from "./thumbs.js";
+import { caption, looks, nameOfRow, show } from "./thumbs.js";
 
 const $ = (id) => document.getElementById(id);
 const plot = $("plot"), all = $("whole"), sight = $("sight");
@@ -200,25 +200,25 @@ async function strip(title, hits, isSpan = false) {
   const boxes = hits.map((hit) => {
     const item = document.createElement("li"), button = document.createElement("button");
     button.type = "button";
+    button.setAttribute("aria-label", nameOfRow(hit.row)); // until it is drawn
     button.addEventListener("click", () => tell("open", { row: hit.row, part: isSpan && !store.about.windows ? [hit.start, hit.stop] : null }));
     item.append(button);
     return item;
   });
   $("alike").replaceChildren(...boxes);
   if (!hits.length) return;
-  const looks = await Promise.all(hits.map((hit) => lookOf(hit, isSpan)));
+  const sights = await Promise.all(hits.map((hit) => lookOf(hit, isSpan)));
   boxes.forEach((box, k) => {
     const button = box.firstChild, hit = hits[k];
-    if (!looks[k]) return;
-    show(button, looks[k], button.clientWidth - 4, 50);
-    const where = isSpan && !store.about.windows ? `${looks[k].name} @ ${hit.start.toLocaleString("en")}` : looks[k].name;
+    if (!sights[k]) return;
+    show(button, sights[k], button.clientWidth - 4, 50);
+    const where = isSpan && !store.about.windows ? `${sights[k].name} @ ${hit.start.toLocaleString("en")}` : sights[k].name;
     button.append(caption(hit.row, where, hit.similarity.toFixed(2)));
     button.setAttribute("aria-label", `${where}, similarity ${hit.similarity.toFixed(2)}`);
   });
 }
 
 async function lookOf(hit, isSpan) {
-  const { looks } = await import("./thumbs.js");
   const [own] = await looks([hit.row]);
   if (!isSpan || store.about.windows || !own) return own;
   const part = await json("curve", { recording: hit.recording, start: hit.start, stop: hit.stop, points: 96 });
@@ -317,4 +317,3 @@ export const keys = {
   letGo,
   zoom: (factor) => view && zoom(factor),
 };
-export { nameOfRow };
