@@ -9,6 +9,8 @@ BEGIN, END = "<!-- modules: begin -->", "<!-- modules: end -->"
 FLOORS = [
     "cli",
     "serving",
+    "studio",
+    "web",
     "estimators",
     "report",
     "tasks",

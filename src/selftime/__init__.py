@@ -26,6 +26,7 @@ Imputer                                  missing values filled in, with interval
 AnomalyDetector, detect                  anomaly scores of recordings
 StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
 serve                                    saved folders behind an address
+open_studio                              a page on which series are looked at and labelled
 ======================================== ======================================================
 
 Names are loaded when they are first used, so that ``import selftime`` costs nothing.
@@ -76,6 +77,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.methods import methods as methods
     from selftime.report.pictures.plot import plot as plot
     from selftime.serving.server import serve as serve
+    from selftime.studio.server import open_studio as open_studio
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
     from selftime.tasks.clusters.cluster import cluster as cluster
@@ -114,6 +116,7 @@ _HOMES = {
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
     "serve": "serving.server",
+    "open_studio": "studio.server",
     "export": "estimators.export",
     "predict": "estimators.tables",
     "Ray": "engine.ray_cluster",

@@ -380,7 +380,7 @@ def test_watch(world, recording, normal):
 
 def test_serve(world, monkeypatch):
     served = []
-    run = "selftime.serving.server.uvicorn.Server.run"
+    run = "uvicorn.Server.run"
     monkeypatch.setattr(run, lambda self, sockets: served.append(self.config.app))
     CliRunner().invoke(app, ["serve", f"x={world / 'cli'}", "--port", "0", "--max-length", "50"])
     st.serve(f"x={world / 'python'}", port=0, max_length=50)
@@ -471,6 +471,23 @@ def test_states(world, recording, tmp_path):
     st.write_table(tmp_path / "python.csv", wanted.to_columns())
     assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()
     assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
+def test_studio(world, tmp_path, monkeypatch):
+    opened = []
+    run = "uvicorn.Server.run"
+    monkeypatch.setattr(run, lambda self, sockets: opened.append(self.config.app.state.desk))
+    train = str(world / "train.npz")
+    words = ["studio", str(world / "cli"), train, "--windows", "20", "--stride", "10", "--no-open"]
+    done = CliRunner().invoke(app, [*words, "--port", "0", "--session", str(tmp_path / "cli")])
+    assert done.exit_code == 0, done.output
+    how = {"windows": 20, "stride": 10, "session": tmp_path / "python", "browser": False}
+    path = st.open_studio(world / "python", train, port=0, **how)
+    first, second = (desk.collection for desk in opened)
+    assert first.names == second.names and first.about() == second.about() | {"windows": "20"}
+    np.testing.assert_array_equal(first.entries.values, second.entries.values)
+    assert path == tmp_path / "python" / "labels.csv"
+    assert path.read_bytes() == (tmp_path / "cli" / "labels.csv").read_bytes() != b""
 
 
 def test_suggest(world):

@@ -17,7 +17,8 @@ from served_material import body_of
 from starlette.testclient import TestClient
 
 from selftime.serving.app import make_app
-from selftime.serving.limits import Limits, Refusal, limits_of
+from selftime.serving.limits import Limits, limits_of
+from selftime.web.replies import Refusal
 
 pytestmark = pytest.mark.late
 

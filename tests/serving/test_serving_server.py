@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from benchmarks.bad_bodies import GOOD
 from typer.testing import CliRunner
 
@@ -63,7 +64,7 @@ def test_sigterm_finishes_what_runs_and_refuses_what_comes(process):
 @pytest.mark.late
 def test_words_of_the_command_reach_the_server(folders, monkeypatch):
     kept = []
-    monkeypatch.setattr(server.uvicorn.Server, "run", lambda self, sockets: kept.append(self))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: kept.append(self))
     monkeypatch.delenv(server.KEY_VARIABLE, raising=False)
     words = ["serve", f"who={folders['speakers']}", "--port", "0", "--host", "127.0.0.1"]
     words += ["--max-body", "1 MB", "--max-length", "9", "--max-series", "8", "--timeout", "7"]
@@ -92,7 +93,7 @@ def test_what_cannot_be_served_is_one_line(folders, tmp_path):
 
 @pytest.mark.late
 def test_an_address_for_everybody_without_a_key_is_noted(folders, monkeypatch):
-    monkeypatch.setattr(server.uvicorn.Server, "run", lambda self, sockets: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
     monkeypatch.delenv(server.KEY_VARIABLE, raising=False)
     words = ["serve", folders["speakers"], "--port", "0", "--host", "0.0.0.0"]
     assert "set SELFTIME_API_KEY to ask for a key" in CliRunner().invoke(app, words).stderr

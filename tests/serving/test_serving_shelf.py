@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 import selftime as st
 from selftime.serving.app import make_app
-from selftime.serving.limits import Refusal
 from selftime.serving.shelf import Shelf, name_and_folder
+from selftime.web.replies import Refusal
 
 pytestmark = pytest.mark.late
 

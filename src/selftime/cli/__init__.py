@@ -23,6 +23,7 @@ from selftime.cli import report as report
 from selftime.cli import search as search
 from selftime.cli import serve as serve
 from selftime.cli import states as states
+from selftime.cli import studio as studio
 from selftime.cli import suggest as suggest
 from selftime.cli import watch as watch
 from selftime.cli.app import app, main

@@ -6,11 +6,6 @@ Raises:
     ValueError: one of them is not installed.
 """
 
-from importlib.util import find_spec
+from selftime.web import check_packages
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
-_LACKING = [name for name in _NEEDED if find_spec(name) is None]
-if _LACKING:
-    raise ValueError(
-        f"serving needs the package {', '.join(_LACKING)}: pip install 'selftime[serve]'"
-    )
+check_packages("serving", "serve", ("fastapi", "uvicorn", "prometheus_client"))

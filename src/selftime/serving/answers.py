@@ -5,7 +5,6 @@ there are in a block depends on the form alone: matrix products of one shape giv
 bits, whatever stands in the others.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,16 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from selftime.data.channels import match_channels
-from selftime.data.clock import iso_text
 from selftime.data.frames import arrow_table
 from selftime.data.series import SeriesSet
 from selftime.engine.embeddings import Embeddings
 from selftime.estimators.classifier import Classifier
 from selftime.objectives.supervised.targets import AnyClasses
 from selftime.serving.bodies import ARROW, Payload
-from selftime.serving.limits import Refusal
 from selftime.serving.shelf import Served
 from selftime.tasks.evaluation.predictions import predictions_of
+from selftime.web.replies import Refusal, json_list, json_of
 
 _MOST_ROWS, _MOST_VALUES = 8, 1 << 15
 """Series that are encoded at a time, fewer where these hold more values: eight take twice the time
@@ -221,30 +219,6 @@ def body_of_answer(served: Served, answer: Reply, notes: Sequence[str], media: s
     return json_of(whole)
 
 
-def json_of(values: Any) -> bytes:
-    """Return plain values as JSON."""
-    return json.dumps(values, allow_nan=False, ensure_ascii=False).encode("utf8", "replace")
-
-
 def json_columns(columns: dict[str, Any]) -> dict[str, Any]:
     """Return columns as lists of plain values, None where there is no number; times as texts."""
     return {name: json_list(column) for name, column in columns.items()}
-
-
-def json_list(column: Any) -> list[Any]:
-    """Return a column as a list of plain values."""
-    if isinstance(column, np.ndarray) and column.dtype.kind == "f":
-        if np.isfinite(column).all():
-            return list(column.tolist())
-        cells = column.astype(object)
-        cells[~np.isfinite(column)] = None
-        return list(cells.tolist())
-    if isinstance(column, np.ndarray) and column.dtype.kind not in "mM":
-        return list(column.tolist())
-    known = column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column)
-    known = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
-    known = iso_text(known) if pa.types.is_timestamp(known.type) else known
-    return [
-        value if isinstance(value, str | int | float | bool | None) else str(value)
-        for value in known.to_pylist()
-    ]

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from selftime.serving.answers import tasks_of
-from selftime.serving.bodies import ARROW, JSON
-from selftime.serving.limits import Limits, Refusal
+from selftime.serving.bodies import ARROW
+from selftime.serving.limits import Limits
 from selftime.serving.metrics import CONTENT_TYPE
-from selftime.serving.service import OF_TASKS, READING, Service, plain
+from selftime.serving.service import OF_TASKS, READING, Service
 from selftime.serving.shelf import Served, Shelf
+from selftime.web.replies import JSON, Refusal, add_errors, plain, response_of
 
 log = logging.getLogger(__name__)
 _STEPS = 24
@@ -243,39 +243,6 @@ def line_of_curl(place: str, method: str, route: dict[str, Any]) -> str:
         body = str(plain(content["example"]).body, "utf8")
         return f"{line} -H 'Content-Type: {JSON}' -d {quote(body)}"
     return "# nothing that is served is for this" if content else line
-
-
-def add_errors(app: FastAPI) -> None:
-    """Say errors as JSON: the status, and what came, what was wanted and what to do."""
-
-    async def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return response_of(error)
-
-    async def miss(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        wanted = "see /docs"
-        if error.status_code == 405:
-            wanted = f"wanted {(error.headers or {}).get('Allow', 'another method')}"
-        text = f"got {request.method} {request.url.path[:100]}: {error.detail}, {wanted}"
-        return response_of(Refusal(error.status_code, text))
-
-    app.add_exception_handler(Refusal, refuse)
-    app.add_exception_handler(ValueError, refuse)
-    app.add_exception_handler(HTTPException, miss)
-
-
-def response_of(error: Exception) -> Response:
-    """Return what is said of an error; of bad series 422, of our own faults 500 and no more."""
-    if isinstance(error, Refusal):
-        response = plain({"error": error.text, "status": error.status}, error.status)
-        if error.retry is not None:
-            response.headers["Retry-After"] = str(error.retry)
-        if error.status == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-    if isinstance(error, ValueError):
-        return plain({"error": " ".join(str(error).split()), "status": 422}, 422)
-    return plain({"error": "the server failed, which is noted in its log", "status": 500}, 500)
 
 
 class Gate:

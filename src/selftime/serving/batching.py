@@ -9,8 +9,9 @@ from typing import Any
 
 from selftime.data.series import SeriesSet
 from selftime.serving.answers import RowList, rows_of_parts
-from selftime.serving.limits import Limits, Refusal
+from selftime.serving.limits import Limits
 from selftime.serving.shelf import Served
+from selftime.web.replies import Refusal
 
 MOST = 256
 """Series that are encoded before others get their turn."""

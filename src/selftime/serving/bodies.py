@@ -1,8 +1,7 @@
 """Bodies of requests as series: JSON, and arrow tables, both judged before they are used."""
 
-import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -14,12 +13,12 @@ from selftime.data.readers import kind_for, read
 from selftime.data.schema import Layout
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal
-from selftime.serving.limits import Limits, Refusal
+from selftime.serving.limits import Limits
+from selftime.web.replies import Refusal
+from selftime.web.requests import SHOWN, object_of, parse_json, short
 
-JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
+ARROW = "application/vnd.apache.arrow.stream"
 SERIES_KEYS = ("series", "channels", "ids", "times")
-_SHOWN = 60
-"""Letters of what came that a message quotes."""
 _LONGEST_NAME = 1_000
 """Letters of an id or the name of a channel."""
 
@@ -66,56 +65,6 @@ def payload_of(body: bytes, media: str, how: Readable) -> Payload:
         return Payload(series)
     ahead = Readable(Measurements(), how.limits, {})
     return Payload(series, series_of_json(object_of(future, SERIES_KEYS, "future"), ahead))
-
-
-def parse_json(body: bytes) -> Any:
-    """Return what a JSON text holds: numbers that are finite, and each name once.
-
-    Raises:
-        Refusal: it is none.
-    """
-    try:
-        return json.loads(
-            body.decode("utf8"), parse_constant=_no_number, object_pairs_hook=_names_once
-        )
-    except RecursionError:
-        raise Refusal(400, "got JSON that is nested too deeply, wanted lists of lists") from None
-    except ValueError as error:  # also of what is not UTF-8, and of numbers of 5,000 digits
-        raise Refusal(400, f"got a body that is not JSON ({error}), wanted an object") from None
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number: write null where a value is missing")
-
-
-def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{short(twice)} is there twice")
-    return found
-
-
-def short(value: Any) -> str:
-    """Return a value as JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def object_of(found: Any, names: Sequence[str], what: str = "the body") -> dict[str, Any]:
-    """Return an object of JSON that has no other names than these.
-
-    Raises:
-        Refusal: it is none, or has others.
-    """
-    wanted = ", ".join(f'"{name}"' for name in names)
-    if not isinstance(found, dict):
-        raise Refusal(422, f"{what} is {short(found)}, wanted an object with {wanted}")
-    others = [short(name) for name in found if name not in names]
-    if others:
-        raise Refusal(422, f"{what} has {', '.join(others[:5])}, wanted {wanted} alone")
-    return dict(found)
 
 
 def series_of_json(found: dict[str, Any], how: Readable) -> SeriesSet:
@@ -273,7 +222,7 @@ def read_table(table: pa.Table, how: Readable) -> SeriesSet:
     if "channels" in asked:
         asked["channels"] = [name.strip() for name in asked["channels"].split(",")]
     if "layout" in asked and (layout := asked["layout"]) not in get_args(Layout):
-        raise Refusal(422, f"got ?layout={layout[:_SHOWN]}, wanted {', '.join(get_args(Layout))}")
+        raise Refusal(422, f"got ?layout={layout[:SHOWN]}, wanted {', '.join(get_args(Layout))}")
     return read(table, kind=kind_for(table, how.kind), **asked)
 
 
@@ -315,7 +264,7 @@ def _check_type(field: pa.Field) -> None:
     if not (good or types.is_timestamp(kind) or types.is_date(kind) or types.is_decimal(kind)):
         raise Refusal(
             422,
-            f"column {short(field.name)} holds {str(field.type)[:_SHOWN]}, wanted numbers, "
+            f"column {short(field.name)} holds {str(field.type)[:SHOWN]}, wanted numbers, "
             "texts or times: convert it or leave it out",
         )
 

@@ -35,20 +35,6 @@ class Limits(NamedTuple):
         return 16 * self.max_body
 
 
-class Refusal(Exception):
-    """A request that is not answered as it is: its status, the reason in words, when to come again.
-
-    Attributes:
-        status: of HTTP.
-        text: what came, what was wanted and what to do.
-        retry: seconds after which the same request may do, or None.
-    """
-
-    def __init__(self, status: int, text: str, retry: int | None = None) -> None:
-        super().__init__(text)
-        self.status, self.text, self.retry = status, text, retry
-
-
 def limits_of(
     max_body: int | str, max_series: int, max_length: int, timeout: float, batch_wait: float
 ) -> Limits:

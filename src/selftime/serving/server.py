@@ -1,19 +1,15 @@
 """``serve``: saved folders behind an address, until the process is asked to end."""
 
 import os
-import socket
 from collections.abc import Sequence
-from ipaddress import ip_address
-
-import uvicorn
 
 from selftime.door import tell
 from selftime.serving.app import make_app
 from selftime.serving.limits import limits_of
+from selftime.web.sockets import is_local, listen, run_app
 
 KEY_VARIABLE = "SELFTIME_API_KEY"
 """The variable of the environment that holds the key of requests."""
-_BACKLOG = 2048
 
 
 def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
@@ -62,35 +58,4 @@ def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
         tell([f"serving {', '.join(app.state.service.shelf.served)} at {where}, see {where}/docs"])
         if key is None and not is_local(host):
             tell([f"whoever reaches {host} may ask: set {KEY_VARIABLE} to ask for a key"])
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=int(timeout) + 1,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        OSError: the address is taken or cannot be had, named.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise OSError(f"cannot listen at {host}:{port} ({why}): choose another port") from None
-
-
-def is_local(host: str) -> bool:
-    """Return whether only this machine reaches an address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        run_app(app, listener, grace=int(timeout) + 1)

@@ -18,16 +18,17 @@ from selftime.serving.answers import (
     body_of_answer,
     check_task_of,
     is_joined,
-    json_of,
     prepare,
     tasks_of,
 )
 from selftime.serving.batching import Batcher
-from selftime.serving.bodies import ARROW, JSON, Payload, Readable, parse_json, payload_of, short
-from selftime.serving.limits import Limits, Refusal
+from selftime.serving.bodies import ARROW, Payload, Readable, payload_of
+from selftime.serving.limits import Limits
 from selftime.serving.metrics import Metrics
 from selftime.serving.shelf import Served, Shelf
 from selftime.serving.streams import StreamRoom, begin_stream, timepoints_of
+from selftime.web.replies import JSON, Refusal, json_of, plain
+from selftime.web.requests import media_of, parse_json, query_of
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -264,41 +265,3 @@ def with_notes(notes: list[str], work: Callable[[], Result]) -> Result:
     """Return the result of work, and put what it says among the notes."""
     with through("python", notes.append):
         return work()
-
-
-def media_of(request: Request, wanted: tuple[str, ...]) -> str:
-    """Return the type of a body.
-
-    Raises:
-        Refusal: it is none of those that are wanted, or packed.
-    """
-    given = request.headers.get("content-type", "")
-    media = given.partition(";")[0].strip().lower()
-    if media not in wanted:
-        raise Refusal(415, f"got Content-Type {short(given)}, wanted {' or '.join(wanted)}")
-    packed = request.headers.get("content-encoding", "identity").strip().lower()
-    if packed != "identity":
-        raise Refusal(415, f"got Content-Encoding {short(packed)}, wanted the body as it is")
-    return media
-
-
-def query_of(request: Request, names: tuple[str, ...]) -> dict[str, str]:
-    """Return what stands after ``?``.
-
-    Raises:
-        Refusal: an unknown name, or one that is there twice.
-    """
-    given = request.query_params.multi_items()
-    found = dict(given)
-    wanted = ", ".join(f"?{name}=" for name in names) or "nothing after ?"
-    for name in found:
-        if name not in names:
-            raise Refusal(422, f"got ?{short(name)[1:-1]}=, wanted {wanted}")
-    if len(found) < len(given):
-        raise Refusal(422, f"got {', '.join(name for name, _ in given)}, wanted each name once")
-    return found
-
-
-def plain(values: Any, status: int = 200) -> Response:
-    """Return plain values as a response of JSON."""
-    return Response(json_of(values), status_code=status, media_type=JSON)

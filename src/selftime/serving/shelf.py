@@ -13,8 +13,8 @@ from selftime.data.signals import Measurements, Signal
 from selftime.engine.model import Model
 from selftime.estimators.keeping import Kept
 from selftime.estimators.loading import load
-from selftime.serving.limits import Refusal
 from selftime.texts import visible
+from selftime.web.replies import Refusal
 
 _CONFIGS = ("config.json", "model/config.json", "index.json")
 """Files that say what is in a folder: of a saved one, of a run, and of an index."""

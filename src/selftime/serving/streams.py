@@ -11,16 +11,15 @@ from jaxtyping import Float64
 
 from selftime.engine.streaming.stream import Stream
 from selftime.estimators.monitor import StreamMonitor
-from selftime.serving.answers import json_list
 from selftime.serving.bodies import (
     Readable,
     check_numbers,
-    object_of,
     series_of_json,
-    short,
 )
-from selftime.serving.limits import Limits, Refusal
+from selftime.serving.limits import Limits
 from selftime.serving.shelf import Served
+from selftime.web.replies import Refusal, json_list
+from selftime.web.requests import object_of, short
 
 OPTIONS: dict[str, tuple[type, ...]] = {
     "vectors": (bool,),

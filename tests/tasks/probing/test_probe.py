@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.probing.probe import DEFAULT_TEMPERATURE, Probe, softmax_temperature
+from selftime.tasks.probing.probe import (
+    DEFAULT_TEMPERATURE,
+    NEIGHBOURS_AVERAGED,
+    Probe,
+    softmax_temperature,
+)
+from selftime.tasks.probing.reference_bank import neighbour_rows
 from selftime.tasks.probing.ridge import ridge_leave_one_out
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
@@ -149,3 +155,15 @@ def test_the_penalty_follows_the_scale_of_the_data():
     np.testing.assert_allclose(
         Probe().fit(1000 * X, y).predict_proba(1000 * X), Probe().fit(X, y).predict_proba(X)
     )
+
+
+@pytest.mark.parametrize("bank", [True, False])
+def test_scores_of_many_vectors_are_the_same_to_rounding(bank):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60, 8)).astype(np.float32)
+    y = np.arange(9) % 3
+    X[:9] += 2 * np.eye(3, 8)[y]
+    reference = X[20:] if bank else None
+    probe = Probe(reference_bank=reference).fit(X[:9], y)
+    near = neighbour_rows(X, reference, NEIGHBOURS_AVERAGED) if bank else None
+    np.testing.assert_allclose(probe.scores_beside(X, near), probe.scores(X), atol=2e-5)

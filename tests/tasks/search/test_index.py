@@ -62,6 +62,13 @@ def test_hits_are_those_of_plain_cosines(index, model):
     assert table["query"].to_list() == [X.ids[3]] * 4 + [X.ids[9]] * 4
 
 
+def test_an_index_of_known_vectors_is_the_one_that_embeds(index, model):
+    found = st.SeriesIndex.of(model, index.series, model.embed(index.series))
+    np.testing.assert_array_equal(found.vectors, index.vectors)
+    id = str(index.series.ids[3])
+    assert found.search(id=id, k=4).to_dict() == index.search(id=id, k=4).to_dict()
+
+
 def test_an_entry_is_no_hit_of_itself_and_vectors_are_queries_too(index, model):
     name = str(X.ids[5])
     assert name not in ids_of(index.search(id=name, k=30))

@@ -175,6 +175,24 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         own = X @ self.own_coef_.T + self.intercept_
         return np.asarray(self._move_to_neighbours(X) @ self.coef_.T + own)
 
+    def scores_beside(
+        self, X: Float[np.ndarray, "n D"], near: Int[np.ndarray, "n k"] | None
+    ) -> Float[np.ndarray, "n K"]:
+        """Return :meth:`scores` to rounding, of many vectors in their own precision.
+
+        Args:
+            X: the vectors.
+            near: rows of their neighbours in the bank (``neighbour_rows``), found once for
+                however many probes; None without a bank.
+        """
+        check_is_fitted(self)
+        both = X @ (self.coef_ + self.own_coef_).T.astype(X.dtype)
+        found = both.astype(np.float64) + self.intercept_
+        if near is None or self.reference_bank is None:
+            return np.asarray(found)
+        moved = self.reference_bank.astype(np.float64) @ self.coef_.T  # (M,K)
+        return np.asarray(found + self.reach_ * moved[near].mean(axis=1))
+
 
 NEIGHBOURS_AVERAGED = 5
 """Vectors of the reference bank that a vector is moved towards."""

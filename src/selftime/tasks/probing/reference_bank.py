@@ -32,16 +32,23 @@ def neighbour_mean(X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count:
         same = number == count and np.array_equal(vectors, X)
         if same and np.array_equal(bank, reference_bank):
             return mean
-    wanted = max(min(count, len(reference_bank) // 2), 1)
-    cosine = unit_vectors(X) @ unit_vectors(reference_bank).T  # (n,M)
-    cosine[cosine > SAME_SERIES] = -np.inf
-    nearest = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
-    shares = np.zeros_like(cosine)
-    np.put_along_axis(shares, nearest, 1 / wanted, axis=1)
+    nearest = neighbour_rows(X, reference_bank, count)
+    shares = np.zeros((len(X), len(reference_bank)), np.result_type(X, reference_bank))
+    np.put_along_axis(shares, nearest, 1 / nearest.shape[1], axis=1)
     mean = np.asarray(shares @ reference_bank)
     if kept is not None:
         kept.append((X, reference_bank, count, mean))
     return mean
+
+
+def neighbour_rows(
+    X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count: int
+) -> Int[np.ndarray, "n k"]:
+    """Return rows of the nearest vectors of the bank by cosine, as :func:`neighbour_mean` does."""
+    wanted = max(min(count, len(reference_bank) // 2), 1)
+    cosine = unit_vectors(X) @ unit_vectors(reference_bank).T  # (n,M)
+    cosine[cosine > SAME_SERIES] = -np.inf
+    return np.asarray(np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted])
 
 
 def unit_vectors(X: _Vectors) -> _Vectors:

@@ -52,6 +52,15 @@ class SeriesIndex(Tabular):
         self.graph: Graph | None = None
         self.approximate = approximate
 
+    @classmethod
+    def of(
+        cls, model: ModelOrFolder, series: SeriesSet, vectors: Float32[np.ndarray, "N D"]
+    ) -> "SeriesIndex":
+        """Return an index of series whose vectors are known already."""
+        found = cls(model)
+        found.series, found.vectors = series, unit_vectors(vectors).astype(np.float16)
+        return found
+
     def __len__(self) -> int:
         return len(self.vectors)
 

@@ -125,12 +125,7 @@ def suggest(
     known = labelled_vectors(model, series, beside)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)
     rows, counts = pool[selected.rows], selected.stands_for
-    reasons = [count_in_words(count) for count in counts.tolist()]
-    if selected.probabilities is not None and known is not None:
-        own, classes = selected.probabilities[selected.rows], np.unique(known.labels)
-        unsure = [uncertainty_in_words(p, classes) for p in own]
-        reasons = ["; ".join(both) for both in zip(reasons, unsure, strict=True)]
-    ids, keys, why = series.ids[rows], series[rows].keys(), tuple(reasons)
+    ids, keys, why = series.ids[rows], series[rows].keys(), reasons_in_words(selected, known)
     return Suggestions(rows=rows, ids=ids, stands_for=counts, reasons=why, keys=keys)
 
 
@@ -178,6 +173,16 @@ def select_rows(
     weight = np.ones(len(vectors)) if probabilities is None else uncertainty(probabilities)
     rows = facility_location(cosines, n, weight=weight, covered=covered)
     return SelectedRows(rows, nearest_counts(cosines[:, rows], covered), probabilities)
+
+
+def reasons_in_words(selected: SelectedRows, known: LabelledVectors | None) -> tuple[str, ...]:
+    """Say of each selected series how many it stands for, and what a probe is unsure of."""
+    reasons = [count_in_words(count) for count in selected.stands_for.tolist()]
+    if selected.probabilities is not None and known is not None:
+        own, classes = selected.probabilities[selected.rows], np.unique(known.labels)
+        unsure = [uncertainty_in_words(p, classes) for p in own]
+        reasons = ["; ".join(both) for both in zip(reasons, unsure, strict=True)]
+    return tuple(reasons)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
