@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.__main__ import RESULTS, write
+from benchmarks.dual_probe import hits_of
 from benchmarks.open_data import UCR, UEA, load, root
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -41,6 +42,7 @@ from selftime.tasks.comparison.rows import (
     raw_values_row,
     untrained_row,
 )
+from selftime.tasks.probing.probe import Probe
 
 SETS = (
     *("BonnEEG", "PenDigits", "ECG5000", "TwoPatterns", "PhalangesOutlinesCorrect", "FaceAll"),
@@ -106,6 +108,12 @@ def shoulder_watch() -> Whole:
     return Whole(read(np.concatenate(pieces)), np.array(labels), np.array(groups))
 
 
+Picks = dict[int, list[np.ndarray]]
+"""Rows with a label, by labels per class and draw."""
+Accuracy = dict[str, list[float]]
+"""By labels per class and draw."""
+
+
 class Split(NamedTuple):
     """Rows that are judged, and all others in the random order in which pools take them."""
 
@@ -134,28 +142,33 @@ def picks_of(labels: np.ndarray, others: np.ndarray, shots: int) -> list[np.ndar
     return [rest[draw_per_class(labels[rest], shots, rng)] for rng in rngs]
 
 
-def accuracy_of(row: Row, labels: np.ndarray, split: Split) -> dict[str, list[float]]:
-    """Share of the judged series that are right in each draw; the row has all of the set."""
-    x, judged = np.asarray(row.test), split.judged
-    seen = Row(row.name, x, x[judged], row.head)
-    return {
-        str(shots): row_hits(seen, labels, labels[judged], picks_of(labels, split.others, shots))
-        .mean(axis=1)
-        .tolist()
-        for shots in SHOTS
-    }
+def accuracy_of(row: Row, labels: np.ndarray, judged: np.ndarray, picks: Picks) -> Accuracy:
+    """Share of the judged series that are right in each draw; all vectors stand in ``test``."""
+    x = np.asarray(row.test)
+    if not isinstance(row.head, Probe):
+        seen = Row(row.name, x, x[judged], row.head)
+        right = {k: row_hits(seen, labels, labels[judged], drawn) for k, drawn in picks.items()}
+    else:
+        together = [pick for drawn in picks.values() for pick in drawn]
+        hits = hits_of(x, labels, row.head.reference_bank, judged, together)
+        right = dict(zip(picks, np.split(hits, len(picks)), strict=True))
+    return {str(shots): hits.mean(axis=1).tolist() for shots, hits in right.items()}
 
 
 def measured(name: str, learner: str, pool: int | None, seed: int) -> dict[str, dict[str, Any]]:
     """Accuracy by labels and draw, of a learner and of its encoder untrained, by row."""
     whole = whole_set(name)
     split = split_of(whole, seed)
+    picks = {shots: picks_of(whole.labels, split.others, shots) for shots in SHOTS}
+    drawn = np.concatenate([pick for several in picks.values() for pick in several])
+    rows = np.unique(np.concatenate([split.judged, drawn]))  # all that are embedded
+    places = {k: [np.searchsorted(rows, pick) for pick in several] for k, several in picks.items()}
     unlabelled = whole.series[np.sort(split.others[:pool])]
-    start = time.perf_counter()
-    found = dict[str, dict[str, Any]]()
-    for row_name, row in rows_of(learner, unlabelled, whole.series, seed):
-        seconds, start = time.perf_counter() - start, time.perf_counter()
-        accuracy = accuracy_of(row, whole.labels, split)
+    start, found = time.perf_counter(), dict[str, dict[str, Any]]()
+    for row_name, row in rows_of(learner, unlabelled, whole.series[rows], seed):
+        seconds = time.perf_counter() - start
+        judged = np.searchsorted(rows, split.judged)
+        accuracy = accuracy_of(row, whole.labels[rows], judged, places)
         found[row_name] = {"accuracy": accuracy, "seconds": round(seconds, 1)}
         start = time.perf_counter()
     return found
@@ -171,16 +184,21 @@ def rows_of(
         yield learner, plain[learner](blank, pool, whole)
     elif learner in ("spectral", "neighbours"):
         model = pretrain(pool, objective=learner, seed=seed, progress=False)
-        yield learner, model_row(model, pool, whole)
+        yield learner, own_row(model, pool, whole)
         if learner == "spectral":
             yield "untrained", untrained_row(model, pool, whole)
     else:
         name, budget = learner.split(", ")
         model = pretrain(pool, objective=name, budget=budget, seed=seed, progress=False)
-        yield learner, model_row(model, pool, whole)
+        yield learner, own_row(model, pool, whole)
         yield f"{name} untrained", untrained_row(model, pool, whole)
         both = pretrain(pool, encoder=model, seed=seed, progress=False)
-        yield f"{learner} + spectral", model_row(both, pool, whole)
+        yield f"{learner} + spectral", own_row(both, pool, whole)
+
+
+def own_row(model: Model, pool: SeriesSet, whole: SeriesSet) -> Row:
+    """The row of a model, without vectors of the pool, whose bank the model has."""
+    return model_row(model, pool[:1], whole)
 
 
 BASES = {"spectral": "untrained", "neighbours": "untrained"}
