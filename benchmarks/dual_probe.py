@@ -1,7 +1,7 @@
 """The probe for many draws of labels at once: the same scores, from one matrix of products.
 
-:class:`selftime.tasks.probing.probe.Probe` solves in whichever space is smaller, its vectors' or its
-cases', anew for every draw. Benchmarks that judge dozens of draws on the same vectors need the
+:class:`selftime.tasks.probing.probe.Probe` solves in whichever space is smaller, of vectors or of
+cases, anew for every draw. Benchmarks that judge dozens of draws on the same vectors need the
 products of these once; each fit is then a matter of milliseconds. `check` compares both.
 """
 

@@ -1,13 +1,13 @@
 """`python -m benchmarks.unlabelled`: many unlabelled series, few labels.
 
-The official parts of a set are put together; one third of all series, the same share of every class,
+The official parts of a set are put together; one third of all series, the same share of a class,
 is judged (seed 0; whole segments or persons, where windows of the same are in the set), the others
 are unlabelled. Learners see a pool of 50, 200, 1,000 or all of them, drawn at random: pools of a
 seed are nested. Labels are drawn from all that are not judged, the same ones whatever the pool and
 the learner, and every learner is judged by the same probe, whose reference bank is from the pool.
 Self-supervision's own share is the accuracy of a learner less that of its encoder untrained.
 
-Every other set by size serves to choose defaults (`CHOOSE`), the rest to judge the choice (`JUDGE`):
+Every other set by size serves to choose defaults (`CHOOSE`), the rest to judge it (`JUDGE`):
 ECG5000, whose loss at one label was to be looked into, is among those that choose; TwoPatterns and
 FaceAll, which fell behind by earlier choices, are among those that judge.
 
@@ -22,17 +22,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.__main__ import RESULTS, write
 from benchmarks.dual_probe import hits_of
-from benchmarks.open_data import UCR, UEA, load, root
+from benchmarks.open_data import load, root
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
+from selftime.engine.solve import sample_size
+from selftime.objectives.spectral import kin_weight
 from selftime.tasks.comparison.compare import row_hits
 from selftime.tasks.comparison.rows import (
     Row,
@@ -53,7 +56,7 @@ SETS = (
 CHOOSE, JUDGE = SETS[0::2], SETS[1::2]
 SHOTS, DRAWS = (1, 2, 5, 20), 10
 POOLS: tuple[int | None, ...] = (50, 200, 1000, None)
-CLOSED = ("untrained", "raw values", "MiniRocket + ridge", "spectral", "neighbours")
+CLOSED = ("raw values", "MiniRocket + ridge", "spectral", "spectral, copies alone", "neighbours")
 GRADIENT = ("vicreg", "simclr", "barlow_twins", "ts2vec", "next_step")
 """The best five of results/roster.json by their mean accuracy."""
 EEG_STEPS, WATCH_STEPS = 178, 128
@@ -187,18 +190,27 @@ def rows_of(
     if learner in plain:
         blank = Model(None, None, pool.channels)  # type: ignore[arg-type] # both read the pool alone
         yield learner, plain[learner](blank, pool, whole)
-    elif learner in ("spectral", "neighbours"):
-        model = pretrain(pool, objective=learner, seed=seed, progress=False)
+    elif learner in CLOSED:
+        weight = 0.0 if learner.endswith("alone") else kin_weight(sample_size(pool))
+        with patch("selftime.objectives.spectral.kin_weight", return_value=weight):
+            objective = learner.partition(",")[0]
+            model = pretrain(pool, objective=objective, seed=seed, progress=False)
         yield learner, own_row(model, pool, whole)
         if learner == "spectral":
             yield "untrained", untrained_row(model, pool, whole)
     else:
-        name, budget = learner.split(", ")
+        name, _, budget = learner.removesuffix(_JOINED).partition(", ")
         model = pretrain(pool, objective=name, budget=budget, seed=seed, progress=False)
+        if learner.endswith(_JOINED):
+            both = pretrain(pool, encoder=model, seed=seed, progress=False)
+            yield learner, own_row(both, pool, whole)
+            return
         yield learner, own_row(model, pool, whole)
         yield f"{name} untrained", untrained_row(model, pool, whole)
-        both = pretrain(pool, encoder=model, seed=seed, progress=False)
-        yield f"{learner} + spectral", own_row(both, pool, whole)
+
+
+_JOINED = " + spectral"
+"""Ends the name of a trained network that is joined with random convolutions before the solve."""
 
 
 def own_row(model: Model, pool: SeriesSet, whole: SeriesSet) -> Row:
@@ -206,13 +218,9 @@ def own_row(model: Model, pool: SeriesSet, whole: SeriesSet) -> Row:
     return model_row(model, pool[:1], whole)
 
 
-BASES = {"spectral": "untrained", "neighbours": "untrained"}
-"""The row of the same encoder untrained."""
-
-
 def base_of(learner: str) -> str | None:
     """The row that a learner's own share is counted from; None of references."""
-    if learner in BASES or learner.endswith("+ spectral"):
+    if learner in CLOSED[2:] or learner.endswith(_JOINED):
         return "untrained"
     return f"{learner.split(', ')[0]} untrained" if ", " in learner else None
 
@@ -318,21 +326,57 @@ def show(kept: Kept) -> None:
                 print(f"  {row:34s}{pool:>6s}  {cells}  ({len(got)} sets)")
 
 
+def draw(kept: Kept, path: Path) -> None:
+    """Own share over the pool, of sets with 1,000 series and more; bars are standard errors."""
+    import matplotlib.pyplot as plt
+
+    sets = groups_of(kept)["sets with 1,000 and more"]
+    figure, axes = plt.subplots(1, len(SHOTS), figsize=(10, 3.2), sharey=True, layout="constrained")
+    rows = {"spectral": "the default", "spectral, copies alone": "views alone"}
+    for i, (ax, shots) in enumerate(zip(axes, SHOTS, strict=True)):
+        for shift, (row, label), mark in zip(
+            (-0.06, 0.06), rows.items(), ("o-", "s--"), strict=True
+        ):
+            found = curve(kept, sets, row, base_of(row))
+            mean, error = np.array(
+                [[part[i] for part in with_error(got)] for got in found.values()]
+            ).T
+            ax.errorbar(
+                np.arange(len(found)) + shift, mean, error, fmt=mark, capsize=3, label=label
+            )
+        ax.axhline(0, color="0.6", linewidth=0.8)
+        ax.set_xticks(range(len(found)), found)
+        ax.set(
+            title=f"{shots} label{'s' if shots > 1 else ''} per class", xlabel="unlabelled series"
+        )
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("points over the encoder untrained")
+    axes[0].legend(fontsize="small", loc="upper left")
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.unlabelled", description=__doc__)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--pools", nargs="+", type=pool_in, default=list(POOLS))
     known = "closed forms and references by default; gradient rows are such as 'vicreg, 1 minutes'"
-    parser.add_argument("--learners", nargs="+", default=[c for c in CLOSED if c != "untrained"], help=known)
+    parser.add_argument("--learners", nargs="+", default=list(CLOSED), help=known)
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, … of pools and learning")
     parser.add_argument("--out", type=Path, default=RESULTS / "unlabelled.json")
     parser.add_argument("--show", action="store_true", help="print what --out holds, no more")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        help="where the curve is drawn, such as docs/pictures/unlabelled.svg",
+    )
     args = parser.parse_args()
     kept = json.loads(args.out.read_text())["sets"] if args.out.exists() else {}
     if not args.show:
         run(args, kept)
     show(kept)
+    if args.picture:
+        draw(kept, args.picture)
 
 
 def pool_in(text: str) -> int | None:

@@ -49,7 +49,8 @@ class Spectral(ClosedForm):
     the sample on, those that are among the nearest of each other in what was learned from copies
     (nearest neighbours as positives, Dwibedi et al. 2021) are copies too: S_w becomes a mixture of
     both covariances, scaled to the same trace, and all is solved once more. Near series weigh
-    more the more there are (:func:`kin_weight`).
+    more the more there are (:func:`kin_weight`). They tell of what stands beside too, which is
+    whitened in the same way.
 
     Attributes:
         encoder: φ, makes the features; not trained.
@@ -120,19 +121,23 @@ class Spectral(ClosedForm):
         """Solve eigenproblems of size d × d, and of many series once more with the nearest."""
         within = covariance_within(moments)
         directions = self.directions(within, moments)
+        axes, zero = self.axes, torch.zeros(self.beside.dim if self.beside else 0)
         if self.pool:
             p, beside = self.pool
             vectors = F.normalize(p @ directions.float(), dim=1)
-            apart = kin_covariance(p, torch.cat([vectors, _BESIDE_SHARE**0.5 * beside], dim=1))
-            within = of_trace_one(within) + kin_weight(len(p)) * of_trace_one(apart)
-            directions = self.directions(within, moments)
+            near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * beside], dim=1))
+            directions = self.directions(with_kin(within, p, near), moments)
+            if self.beside:  # which copies leave alone: all its directions alike
+                still = torch.eye(beside.shape[1], dtype=torch.float64)
+                white = whitener(*eigh(with_kin(still, beside, near)), self.penalty).float()
+                white /= (beside @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
+                axes = white if axes is None else axes @ white
         unit = UnitLength(
             encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
         )
         if self.beside is None:
             return unit
-        zero = torch.zeros(self.beside.dim)
-        beside = self.beside if self.axes is None else Projected.of(self.beside, zero, self.axes)
+        beside = self.beside if axes is None else Projected.of(self.beside, zero, axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
     def directions(
@@ -207,18 +212,24 @@ def kin_weight(series: int) -> float:
     return _KIN_WEIGHT * min(max(share, 0.0), 1.0)
 
 
-def kin_covariance(
-    p: Float[Tensor, "n d"], vectors: Float[Tensor, "n D"]
+def with_kin(
+    within: Float64[Tensor, "d d"], p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]
 ) -> Float64[Tensor, "d d"]:
-    """Return the covariance of features within pairs of series that are near each other.
+    """Return a covariance within copies, mixed with that within near pairs of a sample."""
+    return of_trace_one(within) + kin_weight(len(p)) * of_trace_one(kin_covariance(p, near))
 
-    Series are near if each is among the :data:`_KIN` nearest of the other by cosine.
-    """
+
+def kin_pairs(vectors: Float[Tensor, "n D"]) -> Float64[Tensor, "n n"]:
+    """Return 1 for series that are both among the :data:`_KIN` nearest of the other by cosine."""
     unit = F.normalize(vectors, dim=1)
     cosines = (unit @ unit.T).fill_diagonal_(-torch.inf)
-    nearest = cosines.topk(min(_KIN, len(p) - 1), dim=1).indices
+    nearest = cosines.topk(min(_KIN, len(vectors) - 1), dim=1).indices
     near = torch.zeros_like(cosines).scatter_(1, nearest, 1.0)
-    near = (near * near.T).double()
+    return (near * near.T).double()
+
+
+def kin_covariance(p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]) -> Float64[Tensor, "d d"]:
+    """Return the covariance of features within pairs of series that are near each other."""
     q, pairs = p.double(), near.sum(dim=1)
     return q.T @ (pairs[:, None] * q - near @ q) / pairs.sum().clamp(min=1)
 
