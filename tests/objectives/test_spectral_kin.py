@@ -66,7 +66,7 @@ def spread_of(s: Spectral, n: int) -> float:
 
 def test_near_series_weigh_more_the_more_there_are():
     weights = [kin_weight(n) for n in (2, KIN_FROM, 400, 600, KIN_FULL, 10 * KIN_FULL)]
-    assert weights == [0, 0, 2.5, 5, 10, 10]
+    assert weights == [0, 0, 0.75, 1.5, 3, 3]
 
 
 def test_few_series_learn_from_copies_alone():

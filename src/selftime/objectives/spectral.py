@@ -120,18 +120,19 @@ class Spectral(ClosedForm):
     def solve(self, moments: Moments) -> Encoder:
         """Solve eigenproblems of size d × d, and of many series once more with the nearest."""
         within = covariance_within(moments)
-        directions = self.directions(within, moments)
+        white = whitener(*eigh(within), self.penalty)
         axes, zero = self.axes, torch.zeros(self.beside.dim if self.beside else 0)
         if self.pool:
             p, beside = self.pool
-            vectors = F.normalize(p @ directions.float(), dim=1)
+            vectors = F.normalize(p @ white.float(), dim=1)
             near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * beside], dim=1))
-            directions = self.directions(with_kin(within, p, near), moments)
+            white = whitener(*eigh(with_kin(within, p, near)), self.penalty)
             if self.beside:  # which copies leave alone: all its directions alike
                 still = torch.eye(beside.shape[1], dtype=torch.float64)
-                white = whitener(*eigh(with_kin(still, beside, near)), self.penalty).float()
-                white /= (beside @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
-                axes = white if axes is None else axes @ white
+                turn = whitener(*eigh(with_kin(still, beside, near)), self.penalty).float()
+                turn /= (beside @ turn).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
+                axes = turn if axes is None else axes @ turn
+        directions = self.narrow(white, moments)
         unit = UnitLength(
             encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
         )
@@ -140,18 +141,15 @@ class Spectral(ClosedForm):
         beside = self.beside if axes is None else Projected.of(self.beside, zero, axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
-    def directions(
-        self, within: Float64[Tensor, "d d"], moments: Moments
-    ) -> Float64[Tensor, "d k"]:
-        """Whiten against a covariance within; then find where series differ most.
+    def narrow(self, white: Float64[Tensor, "d d"], moments: Moments) -> Float64[Tensor, "d k"]:
+        """Return those whitened directions in which series differ most.
 
-        The latter is needed where something stands beside that takes a quarter of the room.
+        Needed where something stands beside that takes a quarter of the room.
         """
-        found = whitener(*eigh(within), self.penalty)
-        if self.beside and found.shape[1] > (width := self.dim - self.room):
-            axes = eigh(found.T @ covariance_of_all(moments) @ found)[1]
-            found = found @ axes.flip(1)[:, :width]
-        return found
+        if not self.beside or white.shape[1] <= (width := self.dim - self.room):
+            return white
+        axes = eigh(white.T @ covariance_of_all(moments) @ white)[1]
+        return white @ axes.flip(1)[:, :width]
 
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
         """Return centred features (B·n,F) of n copies of each series, series by series."""
@@ -198,7 +196,7 @@ def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
 
 KIN_FROM, KIN_FULL = 200, 1000
 """Series of a sample from which on near ones are copies too, and from which on they weigh most."""
-_KIN_WEIGHT, _KIN = 10.0, 5
+_KIN_WEIGHT, _KIN = 3.0, 5
 """Most that near series weigh beside copies, and how many of each may be near."""
 
 
