@@ -120,26 +120,32 @@ class Spectral(ClosedForm):
     def solve(self, moments: Moments) -> Encoder:
         """Solve eigenproblems of size d × d, and of many series once more with the nearest."""
         within = covariance_within(moments)
-        white = whitener(*eigh(within), self.penalty)
-        axes, zero = self.axes, torch.zeros(self.beside.dim if self.beside else 0)
+        white, axes = whitener(*eigh(within), self.penalty), self.axes
         if self.pool:
-            p, beside = self.pool
+            p, known = self.pool
             vectors = F.normalize(p @ white.float(), dim=1)
-            near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * beside], dim=1))
+            near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * known], dim=1))
             white = whitener(*eigh(with_kin(within, p, near)), self.penalty)
-            if self.beside:  # which copies leave alone: all its directions alike
-                still = torch.eye(beside.shape[1], dtype=torch.float64)
-                turn = whitener(*eigh(with_kin(still, beside, near)), self.penalty).float()
-                turn /= (beside @ turn).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
-                axes = turn if axes is None else axes @ turn
-        directions = self.narrow(white, moments)
-        unit = UnitLength(
-            encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
-        )
+            axes = self.white_axes(known, near) if self.beside else None
+        learned = self.basis @ self.narrow(white, moments).float()
+        unit = UnitLength(encoder=Projected.of(self.encoder, self.centre, learned))
         if self.beside is None:
             return unit
+        zero = torch.zeros(self.beside.dim)
         beside = self.beside if axes is None else Projected.of(self.beside, zero, axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
+
+    def white_axes(
+        self, known: Float[Tensor, "n k"], near: Float64[Tensor, "n n"]
+    ) -> Float[Tensor, "D k"]:
+        """Return a map of what stands beside that whitens it against near pairs of a sample.
+
+        Copies leave it alone, so to them all its directions are alike.
+        """
+        alike = torch.eye(known.shape[1], dtype=torch.float64)
+        white = whitener(*eigh(with_kin(alike, known, near)), self.penalty).float()
+        size = (known @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
+        return white / size if self.axes is None else self.axes @ white / size
 
     def narrow(self, white: Float64[Tensor, "d d"], moments: Moments) -> Float64[Tensor, "d k"]:
         """Return those whitened directions in which series differ most.
