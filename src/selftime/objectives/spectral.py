@@ -204,8 +204,6 @@ KIN_FROM, KIN_FULL = 200, 1000
 """Series of a sample from which on near ones are copies too, and from which on they weigh most."""
 _KIN_WEIGHT, _KIN = 3.0, 5
 """Most that near series weigh beside copies, and how many of each may be near."""
-_SHRINKAGE = 0.3
-"""What is added to all variances of a mixture with near pairs, a share of their mean."""
 
 
 def kin_weight(series: int) -> float:
@@ -221,14 +219,8 @@ def kin_weight(series: int) -> float:
 def with_kin(
     within: Float64[Tensor, "d d"], p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]
 ) -> Float64[Tensor, "d d"]:
-    """Return a covariance within copies, mixed with that within near pairs of a sample.
-
-    Pairs of a sample are nearer to each other than those of other series will be, the more so the
-    fewer they are beside directions: so the mixture is shrunken towards equal variances (Ledoit &
-    Wolf 2004), or labelled series of the sample would look too much alike.
-    """
-    mixed = of_trace_one(within) + kin_weight(len(p)) * of_trace_one(kin_covariance(p, near))
-    return mixed + _SHRINKAGE * mixed.diagonal().mean() * torch.eye(len(mixed), dtype=mixed.dtype)
+    """Return a covariance within copies, mixed with that within near pairs of a sample."""
+    return of_trace_one(within) + kin_weight(len(p)) * of_trace_one(kin_covariance(p, near))
 
 
 def kin_pairs(vectors: Float[Tensor, "n D"]) -> Float64[Tensor, "n n"]:
