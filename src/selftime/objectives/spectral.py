@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.wrappers.projected import Projected, UnitLength
+from selftime.encoders.wrappers.projected import Projected, UnitLength, embed_in_parts
 from selftime.objectives.base import ClosedForm, Moments
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View, copies
@@ -44,6 +44,13 @@ class Spectral(ClosedForm):
     this; they stand beside the learned part as they are, or by their principal axes where they are
     more than a quarter of an embedding. The learned part then keeps the directions in which series
     differ most once they are whitened.
+
+    Of many series the nearest are often alike in what matters. So from :data:`KIN_FROM` series of
+    the sample on, those that are among the nearest of each other in what was learned from copies
+    (nearest neighbours as positives, Dwibedi et al. 2021) are copies too: S_w becomes a mixture of
+    both covariances, scaled to the same trace, and all is solved once more. Near series weigh
+    more the more there are (:func:`kin_weight`). They tell of what stands beside too, which is
+    whitened in the same way.
 
     Attributes:
         encoder: φ, makes the features; not trained.
@@ -84,6 +91,15 @@ class Spectral(ClosedForm):
         self.centre = features.mean(dim=0)
         self.basis = principal_basis(features.sub_(self.centre), self.dim)
         self.axes = None if beside is None else leading_axes(beside, self.room)
+        self.pool = self.project(sample) if kin_weight(len(sample.values)) else None
+
+    def project(self, sample: Batch) -> tuple[Tensor, Tensor]:
+        """Return the series of a sample in the basis (B,d), and what stands beside (B,D)."""
+        p = (embed_in_parts(self.encoder, sample) - self.centre) @ self.basis
+        if self.beside is None:
+            return p, p[:, :0]
+        beside = embed_in_parts(self.beside, sample)
+        return p, beside if self.axes is None else beside @ self.axes
 
     def encode(self, sample: Batch, n: int, rng: Generator) -> tuple[Tensor, Tensor | None]:
         """Return features (B·n,F) of n copies of each series, and of what stands beside."""
@@ -102,22 +118,44 @@ class Spectral(ClosedForm):
         return moments_of(self.features(batch, self.copies, rng) @ self.basis, self.copies)
 
     def solve(self, moments: Moments) -> Encoder:
-        """Solve eigenproblems of size d × d: one whitens; one finds where series differ most.
-
-        The second is needed where something stands beside that takes a quarter of the room.
-        """
-        directions = whitener(*eigh(covariance_within(moments)), self.penalty)
-        if self.beside and directions.shape[1] > (width := self.dim - self.room):
-            axes = eigh(directions.T @ covariance_of_all(moments) @ directions)[1]
-            directions = directions @ axes.flip(1)[:, :width]
-        unit = UnitLength(
-            encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
-        )
+        """Solve eigenproblems of size d × d, and of many series once more with the nearest."""
+        within = covariance_within(moments)
+        white, axes = whitener(*eigh(within), self.penalty), self.axes
+        if self.pool:
+            p, known = self.pool
+            vectors = F.normalize(p @ white.float(), dim=1)
+            near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * known], dim=1))
+            white = whitener(*eigh(with_kin(within, p, near)), self.penalty)
+            axes = self.white_axes(known, near) if self.beside else None
+        learned = self.basis @ self.narrow(white, moments).float()
+        unit = UnitLength(encoder=Projected.of(self.encoder, self.centre, learned))
         if self.beside is None:
             return unit
         zero = torch.zeros(self.beside.dim)
-        beside = self.beside if self.axes is None else Projected.of(self.beside, zero, self.axes)
+        beside = self.beside if axes is None else Projected.of(self.beside, zero, axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
+
+    def white_axes(
+        self, known: Float[Tensor, "n k"], near: Float64[Tensor, "n n"]
+    ) -> Float[Tensor, "D k"]:
+        """Return a map of what stands beside that whitens it against near pairs of a sample.
+
+        Copies leave it alone, so to them all its directions are alike.
+        """
+        alike = torch.eye(known.shape[1], dtype=torch.float64)
+        white = whitener(*eigh(with_kin(alike, known, near)), self.penalty).float()
+        size = (known @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
+        return white / size if self.axes is None else self.axes @ white / size
+
+    def narrow(self, white: Float64[Tensor, "d d"], moments: Moments) -> Float64[Tensor, "d k"]:
+        """Return those whitened directions in which series differ most.
+
+        Needed where something stands beside that takes a quarter of the room.
+        """
+        if not self.beside or white.shape[1] <= (width := self.dim - self.room):
+            return white
+        axes = eigh(white.T @ covariance_of_all(moments) @ white)[1]
+        return white @ axes.flip(1)[:, :width]
 
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
         """Return centred features (B·n,F) of n copies of each series, series by series."""
@@ -160,6 +198,49 @@ _TINY = 1e-12
 def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
     """Return the covariance of features within the copies of a series."""
     return moments.within / max(moments.copies - moments.series, 1)
+
+
+KIN_FROM, KIN_FULL = 200, 1000
+"""Series of a sample from which on near ones are copies too, and from which on they weigh most."""
+_KIN_WEIGHT, _KIN = 3.0, 5
+"""Most that near series weigh beside copies, and how many of each may be near."""
+
+
+def kin_weight(series: int) -> float:
+    """Return what near ones of so many series weigh beside copies, whose weight is 1.
+
+    Few series have no near ones that are of the same kind; what the weight does to open data is in
+    `benchmarks/README.md`, unlabelled pools.
+    """
+    share = (series - KIN_FROM) / (KIN_FULL - KIN_FROM)
+    return _KIN_WEIGHT * min(max(share, 0.0), 1.0)
+
+
+def with_kin(
+    within: Float64[Tensor, "d d"], p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]
+) -> Float64[Tensor, "d d"]:
+    """Return a covariance within copies, mixed with that within near pairs of a sample."""
+    return of_trace_one(within) + kin_weight(len(p)) * of_trace_one(kin_covariance(p, near))
+
+
+def kin_pairs(vectors: Float[Tensor, "n D"]) -> Float64[Tensor, "n n"]:
+    """Return 1 for series that are both among the :data:`_KIN` nearest of the other by cosine."""
+    unit = F.normalize(vectors, dim=1)
+    cosines = (unit @ unit.T).fill_diagonal_(-torch.inf)
+    nearest = cosines.topk(min(_KIN, len(vectors) - 1), dim=1).indices
+    near = torch.zeros_like(cosines).scatter_(1, nearest, 1.0)
+    return (near * near.T).double()
+
+
+def kin_covariance(p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]) -> Float64[Tensor, "d d"]:
+    """Return the covariance of features within pairs of series that are near each other."""
+    q, pairs = p.double(), near.sum(dim=1)
+    return q.T @ (pairs[:, None] * q - near @ q) / pairs.sum().clamp(min=1)
+
+
+def of_trace_one(covariance: Float64[Tensor, "d d"]) -> Float64[Tensor, "d d"]:
+    """Return a covariance in units of its trace; one of nothing stays 0."""
+    return covariance / covariance.trace().clamp(min=_TINY)
 
 
 def covariance_of_all(moments: Moments) -> Float64[Tensor, "d d"]:
