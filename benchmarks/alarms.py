@@ -46,7 +46,7 @@ def scored(series: Labelled, cache: Path) -> dict[str, Any]:
             record = record_of(series.values, series.train, past, ())
             found = [SCORES[name](record) for name in DEFAULT_MEMBERS]
             out["scores" + suffix] = combine_scores(record, found)
-            out["odd" + suffix] = odd_steps(record)
+            out["odd" + suffix] = odd_steps(record).alone
             out["width"] = record.width
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(path, **out)
@@ -58,10 +58,11 @@ def by_selftime(suffix: str) -> Inside:
     """The alarms of `selftime detect`."""
 
     def inside(series: Labelled, found: dict[str, Any], rate: float) -> np.ndarray:
-        alarming = np.where(found["odd" + suffix], found["scores" + suffix], 0.0)[None]
+        alarming = np.where(found["odd" + suffix], found["scores" + suffix], 0.0)
         seen = np.ones(len(series.values), bool)
         wait = int(found["width"])
-        return judge_steps(alarming, seen, train=series.train, rate=rate, cool_down=wait).inside
+        how = {"train": series.train, "rate": rate, "cool_down": wait}
+        return judge_steps(alarming, alarming[None], seen, **how).inside
 
     return inside
 

@@ -19,9 +19,8 @@ from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.estimators.inputs import signal_of
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
-from selftime.tasks.anomaly.alarms import Episode, Judged
+from selftime.tasks.anomaly.alarms import AnomalyScores, Episode, Judged
 from selftime.tasks.anomaly.detect import (
-    AnomalyScores,
     Scoring,
     Work,
     normal_beginning,
