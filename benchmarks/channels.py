@@ -118,7 +118,7 @@ def rows_of(values: np.ndarray, train: int, alone: Alone, seed: int) -> dict[str
 
 
 def judged(case: Case, row: Row) -> dict[str, Any]:
-    """Whether the highest score is at the anomaly, and whether its channel is one of the changed."""
+    """Whether the highest score is at the anomaly, and its channel one that was changed."""
     scores, channels = row
     begin, end = case.span
     margin = (end - begin) // 2

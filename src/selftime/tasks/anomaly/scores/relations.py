@@ -38,8 +38,8 @@ ALIKE = 5
 """Normal windows in which the other channels look most alike."""
 _MOST_ALIKE = 2000
 """Normal windows that these are sought among."""
-_FEWEST = 4 * ALIKE
-"""Normal windows without which nothing is known of relations."""
+_FEWEST = 2 * ALIKE
+"""Normal windows, none of which overlap, without which nothing is known of relations."""
 _FLOOR = 0.01
 """Share of the median squared residual below which a spread is chance."""
 _ROUNDING = 1e-3
@@ -59,18 +59,20 @@ def departures(
     other. Minus infinity where some channel has no value nearby, and where a channel never varied
     in its normal part. None where nothing is known: of a single channel, or of few normal windows.
     """
-    first, C = records[0], len(records)
     varied = np.array([np.ptp(r.values[: r.train]) > 0 for r in records])
-    record = replace(first, width=int(np.median([r.width for r in records])))
+    if varied.sum() < 2:
+        return None
+    among = [r for r, varies in zip(records, varied, strict=True) if varies]
+    record = replace(among[0], width=int(np.median([r.width for r in among])))
     width = max(record.width // _THIRD, 1)
+    if record.train < _FEWEST * width:
+        return None
     starts = record.starts(width)
     normal = starts + width <= record.train
-    if varied.sum() < 2 or normal.sum() < _FEWEST:
-        return None
-    values = np.clip(np.stack([r.values for r in records])[varied], -_FAR, _FAR)
+    values = np.clip(np.stack([r.values for r in among]), -_FAR, _FAR)
     residuals = values - reconstructions(values, record)
     seen, left = (_coordinates(x, starts, width, normal) for x in (values, residuals))
-    found = np.full((C, first.steps), -np.inf)
+    found = np.full(observed.shape, -np.inf)
     ratios = _ratios(seen, left, starts, width, normal)
     for c, ratio in zip(np.flatnonzero(varied), ratios, strict=True):
         found[c] = record.smooth(record.over_steps(ratio, starts, width))
