@@ -6,7 +6,7 @@ comes within 100 steps of an anomaly (the rule of the UCR archive), an anomaly i
 alarm does. Recall is the share of anomalies found, precision the share of alarms that are right,
 over all series of a collection; standard errors are those of 2,000 bootstraps over series. Delay is
 the median number of steps from the first of an anomaly to the first in alarm, of those found from
-then on. False alarms a week: by the times of NAB, else at a step a minute, which SMAP and MSL have.
+then on. False alarms a week: by the times of NAB, else at a step a minute.
 Scores are kept in a folder (--cache): they do not depend on thresholds.
 """
 
@@ -163,8 +163,8 @@ def figures_of(sums: np.ndarray) -> dict[str, np.ndarray]:
 
 
 WEEK = 10_080
-"""Steps of a week, one a minute: what SMAP and MSL have (Hundman et al. 2018, section 4), and what
-stands for a week of UCR, whose series have clocks of many kinds and do not tell them."""
+"""Steps of a week, one a minute: as the lengths of the SMAP channels suggest, 2,880 and 8,640 being
+two and six days, and what stands for a week of UCR, whose series tell no clock."""
 
 
 def weeks_of(series: Labelled) -> float:

@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
+import selftime as st
 from benchmarks.anomaly import smap_msl
 from benchmarks.channel_cases import Case, cases
 from benchmarks.open_data import root
 from selftime.data.periods import period_of
 from selftime.data.principal import principal_axes
 from selftime.progress import silent
+from selftime.report.pictures.anomalies import anomaly_picture
+from selftime.report.pictures.palette import save_picture
 from selftime.tasks.anomaly.alarms import ChannelScores
 from selftime.tasks.anomaly.detect import (
     DEFAULT_MEMBERS,
@@ -206,13 +209,29 @@ def table(rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SHOWN = ("NATOPS", "flipped")
+"""The case that is drawn."""
+
+
+def draw_case(path: Path) -> None:
+    """Draw a case as `selftime detect --picture` does."""
+    case = next(c for c in cases("choose", 0) if (c.recording, c.kind) == SHOWN)
+    found = st.detect(case.values[None], train_end=case.train)
+    print(f"changed: channel {case.channels}, {case.span}", found.alarms)
+    save_picture(anomaly_picture(found), path)
+
+
 def main() -> None:
     """Read the command line, measure, save, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.channels", description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "channels.json")
     parser.add_argument("--part", choices=("judge", "choose", "telemetry"), action="append")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--picture", type=Path, help="draw one case instead, as selftime detect")
     args = parser.parse_args()
+    if args.picture:
+        draw_case(args.picture)
+        return
     stored = json.loads(args.out.read_text()) if args.out.exists() else {}
     for part in args.part or ("judge", "choose", "telemetry"):
         if part == "telemetry":

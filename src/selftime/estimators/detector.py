@@ -38,8 +38,9 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
     infinities too, counts as missing, as do rows that a regular grid of times lacks: missing
-    timepoints score 0 and are in no alarm. Several channels are scored one by one, and matched by
-    their names. A timepoint is in alarm where ``predict`` is True, which is within ``alarms``.
+    timepoints score 0 and are in no alarm. Several channels are scored one by one and by how far
+    each departs from the others, and matched by their names. A timepoint is in alarm where
+    ``predict`` is True, which is within ``alarms``.
 
     Example:
         >>> import numpy as np

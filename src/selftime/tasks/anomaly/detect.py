@@ -101,7 +101,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 ) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
-    Windows are compared with windows, fused over six scores; in recordings of more than 128,000
+    Windows are compared with windows, fused over six scores, and each channel with what the others
+    say of it; in recordings of more than 128,000
     timepoints with a bounded number of them, so that time is linear. Thresholds follow the scores
     by adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd.
     Missing timepoints have no score and are in no alarm; rows that a regular grid of times lacks
