@@ -209,7 +209,7 @@ def table(rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-SHOWN = ("NATOPS", "flipped")
+SHOWN = ("ERing", "swapped")
 """The case that is drawn."""
 
 
