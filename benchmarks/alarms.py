@@ -6,7 +6,8 @@ comes within 100 steps of an anomaly (the rule of the UCR archive), an anomaly i
 alarm does. Recall is the share of anomalies found, precision the share of alarms that are right,
 over all series of a collection; standard errors are those of 2,000 bootstraps over series. Delay is
 the median number of steps from the first of an anomaly to the first in alarm, of those found from
-then on. Scores are kept in a folder (--cache): they do not depend on thresholds.
+then on. False alarms a week: by the times of NAB, else at a step a minute.
+Scores are kept in a folder (--cache): they do not depend on thresholds.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def scored(series: Labelled, cache: Path) -> dict[str, Any]:
             record = record_of(series.values, series.train, past, ())
             found = [SCORES[name](record) for name in DEFAULT_MEMBERS]
             out["scores" + suffix] = combine_scores(record, found)
-            out["odd" + suffix] = odd_steps(record)
+            out["odd" + suffix] = odd_steps(record).alone
             out["width"] = record.width
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(path, **out)
@@ -58,10 +59,11 @@ def by_selftime(suffix: str) -> Inside:
     """The alarms of `selftime detect`."""
 
     def inside(series: Labelled, found: dict[str, Any], rate: float) -> np.ndarray:
-        alarming = np.where(found["odd" + suffix], found["scores" + suffix], 0.0)[None]
+        alarming = np.where(found["odd" + suffix], found["scores" + suffix], 0.0)
         seen = np.ones(len(series.values), bool)
         wait = int(found["width"])
-        return judge_steps(alarming, seen, train=series.train, rate=rate, cool_down=wait).inside
+        how = {"train": series.train, "rate": rate, "cool_down": wait}
+        return judge_steps(alarming, alarming[None], seen, **how).inside
 
     return inside
 
@@ -130,8 +132,8 @@ def counted(series: Labelled, inside: np.ndarray, width: int) -> dict[str, Any]:
     }
 
 
-def summary(parts: list[dict[str, Any]], weeks: float | None) -> dict[str, Any]:
-    """Figures of a row on a collection, with standard errors over series."""
+def summary(parts: list[dict[str, Any]], weeks: float) -> dict[str, Any]:
+    """Figures of a row on a collection of so many weeks, with standard errors over series."""
     keys = ("events", "found", "alarms", "right", "steps")
     table = np.array([[part[key] for key in keys] for part in parts], float)
     drawn = np.random.default_rng(0).integers(len(table), size=(2000, len(table)))
@@ -146,7 +148,7 @@ def summary(parts: list[dict[str, Any]], weeks: float | None) -> dict[str, Any]:
         "delay": float(np.median(delays)) if delays else None,
         "length": float(np.median(lengths)) if lengths else None,
         "share of normal steps": float(inside / max(normal, 1)),
-        "false alarms a week": None if weeks is None else float(false / weeks),
+        "false alarms a week": float(false / weeks),
     }
 
 
@@ -160,35 +162,62 @@ def figures_of(sums: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+WEEK = 10_080
+"""Steps of a week, one a minute: as the lengths of the SMAP channels suggest, 2,880 and 8,640 being
+two and six days, and what stands for a week of UCR, whose series tell no clock."""
+
+
 def weeks_of(series: Labelled) -> float:
-    """Weeks after the normal part of a NAB series."""
+    """Weeks after the normal part: by the times of NAB, else at a step a minute."""
+    if series.collection != "NAB":
+        return (len(series.values) - series.train) / WEEK
     path = root() / "anomaly" / "nab" / "data" / series.name.partition(": ")[2]
     times = [row[0] for row in csv.reader(path.read_text().splitlines())][1:]
     span = np.datetime64(times[-1]) - np.datetime64(times[series.train])
     return float(span / np.timedelta64(7, "D"))
 
 
+HEADS = (
+    *("promised", "series of", "row", "recall", "precision", "false alarms in 10,000", "a week"),
+    *("delay", "length", "share of normal steps"),
+)
+
+
 def table(found: dict[str, Any]) -> str:
-    """The summary as text."""
-    lines = []
+    """The summary as Markdown."""
+    lines = ["| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]
     for rate, rows in found.items():
-        lines.append(
-            f"promised {rate}: recall, precision, false alarms in 10,000 steps, delay, length"
-        )
-        for name, cells in rows.items():
-            texts = [text_of(collection, cells[collection]) for collection in cells]
-            lines.append(f"{name:24s}" + "  ".join(texts))
+        for collection in COLLECTIONS:
+            for name, cells in rows.items():
+                words = f"**{name}**" if name.startswith("selftime") else name
+                cell = " | ".join(words_of(cells[collection]))
+                lines.append(f"| {rate} | {collection} | {words} | {cell} |")
     return "\n".join(lines)
 
 
-def text_of(collection: str, c: dict[str, Any]) -> str:
-    """A cell of the table."""
+def words_of(c: dict[str, Any]) -> list[str]:
+    """The figures of a row."""
     parts = [f"{c[k]:.2f} ± {c[k + ', standard error']:.2f}" for k in ("recall", "precision")]
     false = c["false alarms in 10,000"]
     error = c["false alarms in 10,000, standard error"]
-    parts.append(f"{false:5.2f} ± {error:.2f}")
-    parts += ["-" if c[k] is None else f"{c[k]:4.0f}" for k in ("delay", "length")]
-    return f"{collection}: " + ", ".join(parts) + f", {100 * c['share of normal steps']:.2f} %"
+    parts += [f"{false:.1f} ± {error:.1f}", f"{c['false alarms a week']:.1f}"]
+    parts += ["-" if c[k] is None else f"{c[k]:.0f}" for k in ("delay", "length")]
+    return [*parts, f"{100 * c['share of normal steps']:.1f} %"]
+
+
+def counts_of(every: list[Labelled], cache: Path) -> dict[str, Any]:
+    """Counts of every rate, row and series."""
+    counts: dict[str, Any] = {}
+    for series in every:
+        found = scored(series, cache)
+        for rate in RATES:
+            for name, inside in ROWS.items():
+                cell = counts.setdefault(str(rate), {}).setdefault(name, {})
+                cell[series.name] = counted(
+                    series, inside(series, found, rate), int(found["width"])
+                )
+        print(f"{series.name}: {len(series.values):,} steps", flush=True)
+    return counts
 
 
 def main() -> None:
@@ -198,27 +227,24 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "selftime-alarms"
     )
+    parser.add_argument("--stored", action="store_true", help="sum up what --out holds already")
     args = parser.parse_args()
-    counts: dict[str, Any] = {}
     every = all_series()
+    if args.stored:
+        counts = json.loads(args.out.read_text())["series"]
+    else:
+        counts = counts_of(every, args.cache)
+    weeks = dict.fromkeys(COLLECTIONS, 0.0)
     for series in every:
-        found = scored(series, args.cache)
-        for rate in RATES:
-            for name, inside in ROWS.items():
-                cell = counts.setdefault(str(rate), {}).setdefault(name, {})
-                cell[series.name] = counted(
-                    series, inside(series, found, rate), int(found["width"])
-                )
-        print(f"{series.name}: {len(series.values):,} steps", flush=True)
-    weeks = sum(weeks_of(series) for series in every if series.collection == "NAB")
+        weeks[series.collection] += weeks_of(series)
     rows: dict[str, Any] = {}
     for rate, names in counts.items():
         for name, cells in names.items():
             for collection in COLLECTIONS:
                 parts = [part for key, part in cells.items() if key.startswith(collection + ":")]
-                found = summary(parts, weeks if collection == "NAB" else None)
+                found = summary(parts, weeks[collection])
                 rows.setdefault(rate, {}).setdefault(name, {})[collection] = found
-    stored = {"rates": rows, "series": counts, "weeks of NAB": weeks}
+    stored = {"rates": rows, "series": counts, "weeks": weeks}
     args.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf8")
     print(table(rows))
 

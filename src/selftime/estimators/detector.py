@@ -19,9 +19,8 @@ from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.estimators.inputs import signal_of
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
-from selftime.tasks.anomaly.alarms import Episode, Judged
+from selftime.tasks.anomaly.alarms import AnomalyScores, Episode, Judged
 from selftime.tasks.anomaly.detect import (
-    AnomalyScores,
     Scoring,
     Work,
     normal_beginning,
@@ -39,8 +38,9 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
     infinities too, counts as missing, as do rows that a regular grid of times lacks: missing
-    timepoints score 0 and are in no alarm. Several channels are scored one by one, and matched by
-    their names. A timepoint is in alarm where ``predict`` is True, which is within ``alarms``.
+    timepoints score 0 and are in no alarm. Several channels are scored one by one and by how far
+    each departs from the others, and matched by their names. A timepoint is in alarm where
+    ``predict`` is True, which is within ``alarms``.
 
     Example:
         >>> import numpy as np

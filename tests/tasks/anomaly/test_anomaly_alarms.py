@@ -182,10 +182,10 @@ def test_steps_channels_and_peaks_of_alarms():
     channels = np.stack([0.5 * scores, 1.5 * scores])
     seen = np.ones(540, bool)
     seen[514:516] = False
-    found = judge_steps(channels, seen, train=500, rate=0.01, cool_down=4)
+    found = judge_steps(scores, channels, seen, train=500, rate=0.01, cool_down=4)
     assert found.alarms == [Episode(510, 517, 511, 40.0, 1), Episode(530, 531, 530, 25.0, 1)]
     assert np.flatnonzero(found.inside[500:]).tolist() == [10, 11, 12, 13, 16, 30]
-    apart = judge_steps(channels, seen, train=500, rate=0.01, cool_down=1).alarms
+    apart = judge_steps(scores, channels, seen, train=500, rate=0.01, cool_down=1).alarms
     assert spans(apart) == [(510, 513), (516, 517), (530, 531)]
 
 

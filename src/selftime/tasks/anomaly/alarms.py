@@ -51,7 +51,8 @@ class Judged(NamedTuple):
 
 
 def judge_steps(
-    alarming: Float[np.ndarray, "C T"],
+    alarming: Float[np.ndarray, "T"],
+    channels: Float[np.ndarray, "C T"],
     observed: Bool[np.ndarray, "T"],
     *,
     train: int,
@@ -60,18 +61,19 @@ def judge_steps(
 ) -> Judged:
     """Say which steps are in alarm.
 
-    A step is in alarm where its score, mean over channels, is above the threshold; between two such
-    steps with fewer than ``cool_down`` others between them all are. The share of normal steps that
-    is promised is the share of these.
+    A step is in alarm where its score is above the threshold; between two such steps with fewer
+    than ``cool_down`` others between them all are. The share of normal steps that is promised is
+    the share of these.
 
     Args:
-        alarming: scores of each channel, 0 at steps that are not odd by themselves.
+        alarming: scores, 0 at steps that are not odd.
+        channels: the same of each channel, which names the channel of an alarm.
         observed: False at missing steps, which are neither in alarm nor learned from.
         train: the first steps, which are normal; alarms are sought after them.
         rate: promised share of normal steps in alarm.
         cool_down: quiet steps that end an alarm.
     """
-    scores = np.where(observed, alarming.mean(axis=0), 0.0)
+    scores = np.where(observed, alarming, 0.0)
     parts = (scores[:train], scores[train:])
     closed = np.concatenate([bridge_gaps(part, cool_down) for part in parts])
     known = adaptive_thresholds(closed[observed], int(observed[:train].sum()), rate)
@@ -79,16 +81,16 @@ def judge_steps(
     above = closed > thresholds
     after = above & (np.arange(len(above)) >= train)
     spans = [start + np.flatnonzero(observed[start:stop]) for start, stop in spans_of(after)]
-    alarms = [_episode(steps, scores, alarming) for steps in spans if len(steps)]
+    alarms = [_episode(steps, scores, channels) for steps in spans if len(steps)]
     return Judged(thresholds, above & observed, alarms)
 
 
 def _episode(
-    steps: np.ndarray, scores: Float[np.ndarray, "T"], alarming: Float[np.ndarray, "C T"]
+    steps: np.ndarray, scores: Float[np.ndarray, "T"], channels: Float[np.ndarray, "C T"]
 ) -> Episode:
     """Return the alarm that some steps make."""
     peak = int(steps[scores[steps].argmax()])
-    channel = int(alarming[:, peak].argmax())
+    channel = int(channels[:, peak].argmax())
     return Episode(int(steps[0]), int(steps[-1]) + 1, peak, float(scores[peak]), channel)
 
 
@@ -102,3 +104,64 @@ def bridge_gaps(scores: Float[np.ndarray, "T"], width: int) -> Float[np.ndarray,
         return scores
     padded = np.pad(scores, width)
     return np.asarray(grey_closing(padded, size=width)[width:-width])
+
+
+class ChannelScores(NamedTuple):
+    """What every channel shows alone, and beside the others: how far it departs from them."""
+
+    alone: Float[np.ndarray, "C T"]
+    beside: Float[np.ndarray, "C T"]
+
+    @property
+    def each(self) -> Float[np.ndarray, "C T"]:
+        """The score of each channel."""
+        return self.alone + self.beside
+
+    @property
+    def joined(self) -> Float[np.ndarray, "T"]:
+        """The score of all: the mean of what they show alone, and the furthest departure."""
+        return np.asarray(self.alone.mean(axis=0) + self.beside.max(axis=0))
+
+    def where(
+        self, alone: Bool[np.ndarray, "*C T"], beside: Bool[np.ndarray, "*C T"]
+    ) -> "ChannelScores":
+        """Return the scores at some steps, and 0 elsewhere."""
+        return ChannelScores(np.where(alone, self.alone, 0.0), np.where(beside, self.beside, 0.0))
+
+
+class AnomalyScores(NamedTuple):
+    """Scores, 0 or more, higher is more anomalous.
+
+    ``width`` is the longest window of all channels, in steps. ``odd`` are the scores at steps that
+    an alarm may lie on, ``observed`` the steps at which some channel has a value.
+    """
+
+    found: ChannelScores
+    odd: ChannelScores
+    width: int
+    observed: Bool[np.ndarray, "T"]
+
+    @property
+    def scores(self) -> Float[np.ndarray, "T"]:
+        """The score of all channels."""
+        return self.found.joined
+
+    @property
+    def channels(self) -> Float[np.ndarray, "C T"]:
+        """The score of each channel."""
+        return self.found.each
+
+    def judge(self, train: int, rate: float, cool_down: int | None) -> Judged:
+        """Say which steps are in alarm after the first ``train``; see :func:`judge_steps`."""
+        wait = self.width if cool_down is None else cool_down
+        odd = self.odd
+        return judge_steps(
+            odd.joined, odd.each, self.observed, train=train, rate=rate, cool_down=wait
+        )
+
+    def select(self, steps: Bool[np.ndarray, "T"]) -> "AnomalyScores":
+        """Return the scores of some of the steps."""
+        found, odd = (
+            ChannelScores(*(part[:, steps] for part in each)) for each in (self.found, self.odd)
+        )
+        return AnomalyScores(found, odd, self.width, self.observed[steps])

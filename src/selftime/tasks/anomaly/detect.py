@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,11 +19,12 @@ from selftime.door import tell
 from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.progress import LONG, Progress, duration_in_words, open_progress, silent
-from selftime.tasks.anomaly.alarms import Judged, judge_steps
+from selftime.tasks.anomaly.alarms import AnomalyScores, ChannelScores
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import PAIRED, ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES, Score
+from selftime.tasks.anomaly.scores.relations import departures
 from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
 NORMAL = 0.15
@@ -88,36 +89,6 @@ class Work:
         self.progress("scoring timepoints", round(done), self.steps)
 
 
-class AnomalyScores(NamedTuple):
-    """Scores, 0 or more, higher is more anomalous: the mean of those of the channels.
-
-    ``width`` is the longest window of all channels, in steps. ``odd`` tells the steps that an alarm
-    may lie on, ``observed`` those at which some channel has a value.
-    """
-
-    scores: Float[np.ndarray, "T"]
-    channels: Float[np.ndarray, "C T"]
-    width: int
-    odd: Bool[np.ndarray, "C T"]
-    observed: Bool[np.ndarray, "T"]
-
-    def judge(self, train: int, rate: float, cool_down: int | None) -> Judged:
-        """Say which steps are in alarm after the first ``train``; see :func:`judge_steps`."""
-        wait = self.width if cool_down is None else cool_down
-        odd = np.where(self.odd, self.channels, 0.0)
-        return judge_steps(odd, self.observed, train=train, rate=rate, cool_down=wait)
-
-    def select(self, steps: Bool[np.ndarray, "T"]) -> "AnomalyScores":
-        """Return the scores of some of the steps."""
-        return AnomalyScores(
-            self.scores[steps],
-            self.channels[:, steps],
-            self.width,
-            self.odd[:, steps],
-            self.observed[steps],
-        )
-
-
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
     x: Any,
     *,
@@ -130,7 +101,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 ) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
-    Windows are compared with windows, fused over six scores; in recordings of more than 128,000
+    Windows are compared with windows, fused over six scores, and each channel with what the others
+    say of it; in recordings of more than 128,000
     timepoints with a bounded number of them, so that time is linear. Thresholds follow the scores
     by adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd.
     Missing timepoints have no score and are in no alarm; rows that a regular grid of times lacks
@@ -289,11 +261,31 @@ def score_recording(
     work = work or Work(silent, values.shape[1])
     work.begin(values.shape[1], len(records) * sum(PARTS.get(name, 1) for name in recipe.members))
     shared = _model_scores(records, recipe)
-    observed = np.isfinite(values).any(axis=0)
-    channels = np.stack([channel_scores(r, recipe.members, shared, work) for r in records])
-    channels = np.where(observed, channels, 0.0)
-    odd, width = np.stack([odd_steps(r) for r in records]), max(r.width for r in records)
-    return AnomalyScores(channels.mean(axis=0), channels, width, odd, observed)
+    known = np.isfinite(values)
+    alone = np.stack([channel_scores(r, recipe.members, shared, work) for r in records])
+    observed = known.any(axis=0)
+    found = ChannelScores(alone, departure_scores(records, known)).where(observed, observed)
+    odd = [odd_steps(r) for r in records]
+    alarming = found.where(*(np.stack(part) for part in zip(*odd, strict=True)))
+    return AnomalyScores(found, alarming, max(r.width for r in records), observed)
+
+
+def departure_scores(
+    records: Sequence[ChannelRecord], observed: Bool[np.ndarray, "C T"]
+) -> Float[np.ndarray, "C T"]:
+    """Score how far each channel departs from the others, in the unit of other scores.
+
+    0 where nothing is known of that, as of a single channel.
+    """
+    out, found = np.zeros(observed.shape), departures(records, observed)
+    if found is None:
+        return out
+    for c, row in enumerate(found):
+        judged = np.isfinite(row)
+        known = judged & _known(records[c])
+        if known.any():
+            out[c, judged] = np.maximum(robust_z(row[None, judged], known[judged])[0], 0)
+    return out
 
 
 def record_of(
@@ -334,9 +326,13 @@ def combine_scores(
     record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]
 ) -> Float[np.ndarray, "T"]:
     """Fuse several scores of one record, smoothed where that does not make them later."""
-    known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
-    joined = fuse_scores(np.stack(scores), known)
+    joined = fuse_scores(np.stack(scores), _known(record))
     return joined if record.past_only else record.smooth(joined)
+
+
+def _known(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
+    """Return the steps whose scores may be used before any is judged."""
+    return np.arange(record.steps) < len(record.known)
 
 
 def fuse_scores(

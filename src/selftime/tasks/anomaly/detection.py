@@ -49,7 +49,9 @@ class Detection(Detected, Tabular):
     Attributes:
         series: the recording.
         scores: (T,) finite, 0 or more; higher is more anomalous; 0 at missing timepoints.
-        channels: (C,T) the same of each channel; ``scores`` is their mean.
+        channels: (C,T) the same of each channel: what it shows alone, and how far it departs from
+            what the others say of it. ``scores`` are the mean of the former and the furthest
+            departure.
         thresholds: (T,) above which a score is in alarm.
         alarms: after the normal part, counted from the beginning of the recording.
         train_end: timepoints that were taken to be normal.

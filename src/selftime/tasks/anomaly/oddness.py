@@ -1,5 +1,7 @@
 """Steps that are odd by themselves: the most similar normal window does not explain them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,13 +26,24 @@ FLOOR = 1e-3
 """Residuals below this share of the normal std are rounding, or too small to be an anomaly."""
 
 
-def odd_steps(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
-    """Return True for the steps that an alarm may lie on.
+class Odd(NamedTuple):
+    """The steps that an alarm may lie on.
 
     Where some step that reaches into the score stands out, it and others that nearly do; elsewhere,
-    as where a shape is odd and no single step, all. None where all agree with normal ones up to
-    rounding.
+    as where a shape is odd and no single step, all.
+
+    Attributes:
+        alone: (T,) for what a channel shows by itself; none where all steps agree with normal ones
+            up to rounding.
+        beside: (T,) for what it shows beside other channels, where that is no matter.
     """
+
+    alone: Bool[np.ndarray, "T"]
+    beside: Bool[np.ndarray, "T"]
+
+
+def odd_steps(record: ChannelRecord) -> Odd:
+    """Return the steps that an alarm may lie on."""
     residuals = normal_residuals(record)
     beside = record.width + record.width // 4  # a window and the steps to the next one
     greatest = _greatest_near(residuals, beside, record.past_only)
@@ -39,7 +52,8 @@ def odd_steps(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
     limit = max(STANDS_OUT * usual, FLOOR)
     nearly = residuals >= np.maximum(SHARE * greatest, limit / 2)
     around = _greatest_near(residuals, reach, record.past_only)
-    return np.asarray(np.where(around > limit, nearly, around > FLOOR))
+    beside = nearly | (around <= limit)
+    return Odd(beside & (around > FLOOR), beside)
 
 
 def normal_residuals(record: ChannelRecord) -> Float[np.ndarray, "T"]:

@@ -23,6 +23,21 @@ def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
     return max(float(np.trace(xx)) / max(len(xx), 1), 1e-30)
 
 
+def residual_maps(
+    xx: Float[np.ndarray, "D D"], groups: int, penalty: float
+) -> Float[np.ndarray, "G n D"]:
+    """Return maps to what ridge regression on all other groups of features leaves of each group.
+
+    Features come in groups of n = D / G. With P = (XᵀX + λI)⁻¹, cut into blocks, the map of group g
+    is P_gg⁻¹ P_g: 1 on the group itself, minus the weights on the others (inverse of a partitioned
+    matrix), so that one inverse leaves out each group in turn.
+    """
+    n = len(xx) // groups
+    inverse = np.linalg.inv(xx + penalty * np.eye(len(xx)))
+    own = inverse.reshape(groups, n, groups, n)[np.arange(groups), :, np.arange(groups)]
+    return np.linalg.solve(own, inverse.reshape(groups, n, -1))
+
+
 def ridge_leave_one_out(
     Z: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
 ) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "n K"]]:
