@@ -306,7 +306,9 @@ def test_impute(recording, tmp_path):
         if name in ("0", "0_q0.1", "0_q0.9"):
             kept = [(float(a), b) for a, b in zip(cells, wanted, strict=True) if a]
             np.testing.assert_allclose(*zip(*kept, strict=True), rtol=1e-6)
-    assert [row["filled"] for row in rows] == ["channel 0" if 100 <= t < 120 else "" for t in range(600)]
+    assert [row["filled"] for row in rows] == [
+        "channel 0" if 100 <= t < 120 else "" for t in range(600)
+    ]
     again = say("predict", folder, source, "--out", tmp_path / "again.csv")
     assert again["filled"] == 20
     assert (tmp_path / "again.csv").read_text() == out.read_text()

@@ -115,7 +115,7 @@ class ChannelScores(NamedTuple):
     @property
     def each(self) -> Float[np.ndarray, "C T"]:
         """The score of each channel."""
-        return self.alone + self.beside
+        return np.asarray(self.alone + self.beside)
 
     @property
     def joined(self) -> Float[np.ndarray, "T"]:

@@ -52,8 +52,8 @@ def odd_steps(record: ChannelRecord) -> Odd:
     limit = max(STANDS_OUT * usual, FLOOR)
     nearly = residuals >= np.maximum(SHARE * greatest, limit / 2)
     around = _greatest_near(residuals, reach, record.past_only)
-    beside = nearly | (around <= limit)
-    return Odd(beside & (around > FLOOR), beside)
+    relations = nearly | (around <= limit)
+    return Odd(relations & (around > FLOOR), relations)
 
 
 def normal_residuals(record: ChannelRecord) -> Float[np.ndarray, "T"]:

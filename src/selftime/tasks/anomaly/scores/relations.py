@@ -169,4 +169,4 @@ def _ratios(
 
 def _squares(x: Float[np.ndarray, "R D"], y: Float[np.ndarray, "K D"]) -> np.ndarray:
     """Return squared distances of all pairs."""
-    return np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    return np.asarray(np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T)
