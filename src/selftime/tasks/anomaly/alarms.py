@@ -107,7 +107,7 @@ def bridge_gaps(scores: Float[np.ndarray, "T"], width: int) -> Float[np.ndarray,
 
 
 class ChannelScores(NamedTuple):
-    """What every channel shows alone, and beside the others: how far it departs from them."""
+    """Scores of every channel by itself, and beside the others: how far it departs from them."""
 
     alone: Float[np.ndarray, "C T"]
     beside: Float[np.ndarray, "C T"]

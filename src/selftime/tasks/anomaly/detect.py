@@ -282,7 +282,7 @@ def departure_scores(
         return out
     for c, row in enumerate(found):
         judged = np.isfinite(row)
-        known = judged & _known(records[c])
+        known = judged & _usable_steps(records[c])
         if known.any():
             out[c, judged] = np.maximum(robust_z(row[None, judged], known[judged])[0], 0)
     return out
@@ -326,11 +326,11 @@ def combine_scores(
     record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]
 ) -> Float[np.ndarray, "T"]:
     """Fuse several scores of one record, smoothed where that does not make them later."""
-    joined = fuse_scores(np.stack(scores), _known(record))
+    joined = fuse_scores(np.stack(scores), _usable_steps(record))
     return joined if record.past_only else record.smooth(joined)
 
 
-def _known(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
+def _usable_steps(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
     """Return the steps whose scores may be used before any is judged."""
     return np.arange(record.steps) < len(record.known)
 

@@ -214,8 +214,9 @@ def fit_histories(
     Features are those of a pretrained model; None learns closed-form ones. Many short series are
     counted as a table, from steps of time (``starts``) on where they are dated.
     """
-    season = config.season or typical_season(histories)
-    counting = Counting(starts, season, is_table(histories))
+    many = is_table(histories)
+    bare = less_known(histories, known) if many and known is not None else histories
+    counting = Counting(starts, config.season or typical_season(bare), many)
     if counting.is_table and not helps_as_table(histories, counting, config, features, known):
         counting = counting._replace(is_table=False)
     fitted = fit_counted(histories, counting, config, features, known)
@@ -223,6 +224,24 @@ def fit_histories(
     judged: WindowForecaster = fitted.forecaster  # type: ignore[assignment]
     offsets = residual_quantiles(histories, counting, judged, config.levels, seen)
     return replace(fitted, offsets=offsets)
+
+
+def less_known(histories: Sequence[Values], known: Sequence[Covariates]) -> list[Values]:
+    """Return series less what covariates say of each, so that seasons show which these hide.
+
+    Where no value of a series is below 0 its logarithm is taken, as in a table.
+    """
+    found = []
+    for history, z in zip(histories, known, strict=True):
+        y = (
+            np.log1p(history / history.mean(axis=0).clip(min=1e-9))
+            if history.min() >= 0
+            else history
+        )
+        inputs = np.column_stack([np.ones(len(y)), z[: len(y)]])
+        weights = np.linalg.lstsq(inputs, y, rcond=None)[0]
+        found.append(y - inputs[:, 1:] @ weights[1:])
+    return found
 
 
 def fit_counted(

@@ -1,4 +1,4 @@
-"""What the other channels say of a channel: it departs from them, whatever it looks like itself.
+"""Departures of a channel from what the others say of it, whatever it looks like by itself.
 
 Every channel is reconstructed from all others by ridge, in closed form. How wrong that may be is
 read off the normal windows in which the others look most alike: the residual less the mean of
@@ -34,11 +34,11 @@ _THIRD = 3
 """Windows are a third as long as those of single channels: relations are of the moment."""
 _COMPONENTS = 8
 """Principal coordinates of the windows of a channel."""
-ALIKE = 5
+_NEAREST = 5
 """Normal windows in which the other channels look most alike."""
 _MOST_ALIKE = 2000
 """Normal windows that these are sought among."""
-_FEWEST = 2 * ALIKE
+_FEWEST = 2 * _NEAREST
 """Normal windows, none of which overlap, without which nothing is known of relations."""
 _FLOOR = 0.01
 """Share of the median squared residual below which a spread is chance."""
@@ -159,9 +159,9 @@ def _ratios(
         every = apart.sum(axis=0)
         every[banned] = np.inf
         for c, x in enumerate(left):
-            near = among[np.argpartition(every - apart[c], ALIKE - 1, axis=1)[:, :ALIKE]]
+            near = among[np.argpartition(every - apart[c], _NEAREST - 1, axis=1)[:, :_NEAREST]]
             usual = x[near].mean(axis=1)
-            spread = np.square(x[near] - usual[:, None]).sum(axis=(1, 2)) / (ALIKE - 1)
+            spread = np.square(x[near] - usual[:, None]).sum(axis=(1, 2)) / (_NEAREST - 1)
             off = np.square(x[rows] - usual).sum(axis=1)
             out[c, rows] = np.log((off + floors[c]) / (spread + floors[c])) / 2
     return out
