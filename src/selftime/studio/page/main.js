@@ -73,11 +73,12 @@ async function acknowledged({ act, reply, error, refused }) {
   }
   warn("");
   store.state = { ...store.state, labels: reply };
-  if (/^(un|re)do$/.test(act.kind) || reply.classes.length !== store.classes.length) {
-    if (!outbox.count()) await fetchCodes();
-    if (reply.touched?.length && /^(un|re)do$/.test(act.kind)) tell("open", { row: reply.touched[0], queued: true });
-    say(act.kind === "undo" ? "Undone" : act.kind === "redo" ? "Done again" : "");
-  } else store.version = reply.version;
+  const again = /^(un|re)do$/.test(act.kind);
+  if (again || reply.classes.length !== store.classes.length) stale = true;
+  else store.version = reply.version;
+  if (stale && !outbox.count()) await fetchCodes();
+  if (again && reply.touched?.length) tell("open", { row: reply.touched[0], queued: true });
+  if (again) say(act.kind === "undo" ? "Undone" : "Done again");
   if (!outbox.count()) {
     store.classes = reply.classes;
     tell("classes");
@@ -85,8 +86,13 @@ async function acknowledged({ act, reply, error, refused }) {
   tally();
 }
 
+// Labels given while codes are on their way are not among them: then these come once more.
+let stale = false;
 async function fetchCodes() {
+  const before = outbox.added();
   const [{ buffer, version }, state] = await Promise.all([bytes("codes"), json("news")]);
+  stale = outbox.added() !== before;
+  if (stale) return;
   store.codes = new Int16Array(buffer);
   store.version = version;
   store.classes = state.labels.classes;

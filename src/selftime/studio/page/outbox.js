@@ -32,7 +32,11 @@ export function open(session, heard) {
 
 export const count = () => waiting.length;
 
+let sum = 0;
+export const added = () => sum; // acts since the page was opened
+
 export function add(act) {
+  sum++;
   waiting.push({ key: key(), ...act });
   keep();
   send();
