@@ -35,7 +35,7 @@ from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import sample_size
-from selftime.objectives.spectral import kin_weight
+from selftime.objectives.spectral import near_weight
 from selftime.tasks.comparison.compare import row_hits
 from selftime.tasks.comparison.rows import (
     Row,
@@ -191,8 +191,8 @@ def rows_of(
         blank = Model(None, None, pool.channels)  # type: ignore[arg-type] # both read the pool alone
         yield learner, plain[learner](blank, pool, whole)
     elif learner in CLOSED:
-        weight = 0.0 if learner.endswith("alone") else kin_weight(sample_size(pool))
-        with patch("selftime.objectives.spectral.kin_weight", return_value=weight):
+        weight = 0.0 if learner.endswith("alone") else near_weight(sample_size(pool))
+        with patch("selftime.objectives.spectral.near_weight", return_value=weight):
             objective = learner.partition(",")[0]
             model = pretrain(pool, objective=objective, seed=seed, progress=False)
         yield learner, own_row(model, pool, whole)

@@ -16,7 +16,7 @@ from benchmarks.open_data import UCR, UEA, load
 from benchmarks.unlabelled import CHOOSE
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.spectral import KIN_FROM
+from selftime.objectives.spectral import NEAR_FROM
 from selftime.tasks.comparison.compare import draw_labels
 
 SHOTS = (1, 2, 5, None)
@@ -52,10 +52,10 @@ def main() -> None:
     gains = dict[str, np.ndarray]()
     for name in args.sets:
         train, test = load(name)
-        if len(train) <= KIN_FROM:
+        if len(train) <= NEAR_FROM:
             continue
         own = accuracy(train, test, args.draws)
-        with patch("selftime.objectives.spectral.kin_weight", return_value=0.0):
+        with patch("selftime.objectives.spectral.near_weight", return_value=0.0):
             alone = accuracy(train, test, args.draws)
         gains[name] = own - alone
         told = " ".join(f"{a:5.1f} ({g:+.1f})" for a, g in zip(own, gains[name], strict=True))

@@ -56,8 +56,8 @@ from selftime.objectives.spectral import (
     covariance_of_all,
     covariance_within,
     eigh,
-    kin_covariance,
-    kin_pairs,
+    near_covariance,
+    near_pairs,
     of_trace_one,
     whitener,
 )
@@ -154,12 +154,12 @@ def near(x: Made, weight: float, *, white: bool = False, rounds: int = 1) -> Ten
     """Near series as positives, and quantiles whitened by them too."""
     found = beside(x, solved(x, copies(x)))
     for _ in range(rounds):
-        pairs = kin_pairs(found[x.pool])
-        apart = of_trace_one(kin_covariance(x.p[x.pool], pairs))
+        pairs = near_pairs(found[x.pool])
+        apart = of_trace_one(near_covariance(x.p[x.pool], pairs))
         other = None
         if white:
             alike = of_trace_one(torch.eye(x.beside.shape[1], dtype=torch.float64))
-            mixed = alike + weight * of_trace_one(kin_covariance(x.beside[x.pool], pairs))
+            mixed = alike + weight * of_trace_one(near_covariance(x.beside[x.pool], pairs))
             other = x.beside @ whitener(*eigh(mixed), 0.1).float()
             other = other / other[x.pool].square().sum(dim=1).mean().sqrt()
         found = beside(x, solved(x, copies(x) + weight * apart), other)

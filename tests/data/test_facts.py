@@ -9,7 +9,7 @@ import selftime as st
 from selftime.data import facts as module
 from selftime.data.facts import Facts
 
-PARTS = ("scaling", "wild", "missing", "digest", "is_ordinary")
+PARTS = ("scaling", "wild", "missing", "digest", "largest")
 
 
 def series_with(*, holes: bool, wild: float = 0.0) -> st.SeriesSet:
@@ -32,10 +32,10 @@ def test_a_store_knows_what_a_pass_finds(tmp_path, monkeypatch, holes, wild):
     x = series_with(holes=holes, wild=wild)
     counted = Facts(x)
     assert not counted.known and (counted.wild > 0) == (wild > 0)
-    assert counted.is_ordinary == (wild < 1e30)
+    assert (counted.largest >= 1e30) == (wild >= 1e30)
     wanted = [*(getattr(counted, name) for name in PARTS), *counted.fingerprints]
     packed = Facts(st.read(st.pack(x, tmp_path / "store")))
-    for name in ("fit", "count_wild", "share_missing", "fingerprints_of", "check_fills"):
+    for name in ("fit", "count_wild", "share_missing", "fingerprints_of", "largest_in"):
         monkeypatch.setattr(module, name, None)  # no pass over the values
     assert [*(getattr(packed, name) for name in PARTS), *packed.fingerprints] == wanted
 

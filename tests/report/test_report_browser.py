@@ -2,16 +2,16 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from browser_material import system_browser
 from judged_material import TABLE, judged_pair
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 from sight_material import guesses_of_kind, series_of_kind
 
@@ -22,17 +22,6 @@ from selftime.report.page.page import Content, page
 from selftime.report.page.results import results_section
 from selftime.views.registry import VIEWS
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 USE = """() => {
 const told = {};
 const words = () => document.querySelector(".shown h3").textContent.trim().split(/\\s+/).join(" ");
@@ -91,13 +80,8 @@ class Opened(NamedTuple):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The browser of the system, with a profile of its own that goes when it is closed."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser found: install one of {', '.join(NAMES)} to run this test")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=QUIET)
+    with system_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

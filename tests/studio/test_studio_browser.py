@@ -1,7 +1,6 @@
 """The page in a browser: from no label to a better probe by keyboard alone; it asks nobody else."""
 
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from browser_material import system_browser
+from playwright.sync_api import Browser, Page
 from sight_material import series_of_kind
 from studio_material import TOKEN, awkward, recording, waves
 
@@ -22,17 +22,6 @@ from selftime.studio.session import LabelSession
 from selftime.web.sockets import listen
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 CONTRAST = """() => {
 const numbers = (text) => (text.match(/[\\d.]+/g) ?? [0, 0, 0]).map(Number);
 const light = (c) => {
@@ -84,13 +73,8 @@ class Opened(NamedTuple):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The browser of the system, with a profile of its own that goes when it is closed."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser found: install one of {', '.join(NAMES)} to run this test")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=QUIET)
+    with system_browser() as started:
         yield started
-        started.close()
 
 
 class Served:

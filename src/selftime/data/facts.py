@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from selftime.data.arrays import SeriesError
-from selftime.data.fills import check_fills
 from selftime.data.fingerprints import fingerprints_of
-from selftime.data.levels import share_missing
+from selftime.data.levels import largest_in, share_missing
 from selftime.data.memory import file_of
 from selftime.data.scaling import PerChannel, Scaling, fit, from_dict
 from selftime.data.series import SeriesSet
@@ -83,15 +81,9 @@ class Facts:
         return np.asarray(known["fingerprints"] if known else fingerprints_of(self.series))
 
     @cached_property
-    def is_ordinary(self) -> bool:
-        """True where no value of 1e30 or more stands beside ordinary ones."""
-        if self.known:
-            return bool(self.known["ordinary"])
-        try:
-            check_fills(self.series)
-        except SeriesError:
-            return False
-        return True
+    def largest(self) -> float:
+        """The size of the largest value."""
+        return float(self.known["largest"]) if self.known else largest_in(self.series)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a store keeps, as JSON has it; fingerprints are an array beside it."""
@@ -100,7 +92,7 @@ class Facts:
             "scaling": self.scaling.to_dict(),
             "wild": self.wild,
             "missing": self.missing,
-            "ordinary": self.is_ordinary,
+            "largest": self.largest,
             "digest": self.digest,
         }
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError
-from selftime.data.levels import EveryNth, extremes_of
+from selftime.data.levels import EveryNth, largest_in
 from selftime.data.memory import row_blocks
 from selftime.data.schema import list_names
 from selftime.data.series import SeriesSet
@@ -165,14 +165,13 @@ def fill_notes(series: SeriesSet) -> tuple[str, ...]:
     return tuple(f"{what}: {remedy}" for what, remedy in describe_fills(series))
 
 
-def check_fills(series: SeriesSet) -> None:
-    """Check that no value of 1e30 or more stands beside ordinary ones.
+def check_fills(series: SeriesSet, largest: float | None = None) -> None:
+    """Check that no value of 1e30 or more stands beside ordinary ones; the largest may be known.
 
     Raises:
         SeriesError: one does, named with its place and the option that makes it missing.
     """
-    ends = np.abs(extremes_of(series))
-    if ends.max(where=np.isfinite(ends), initial=0.0) < HUGE:
+    if (largest_in(series) if largest is None else largest) < HUGE:
         return
     size = np.abs(series.steps)
     seen = np.ones(size.shape, bool) if series.observed is None else series.observed

@@ -128,6 +128,12 @@ def extremes_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np
     return low, high
 
 
+def largest_in(series: SeriesSet) -> float:
+    """Return the size of the largest observed step; 0 where there is none."""
+    ends = np.abs(extremes_of(series))
+    return float(ends.max(where=np.isfinite(ends), initial=0.0))
+
+
 def bounded_sums(
     series: SeriesSet, rows: slice, shift: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:

@@ -56,15 +56,15 @@ from selftime.objectives.formula import (
 )
 from selftime.objectives.registry import OBJECTIVES
 from selftime.objectives.spectral import (
-    KIN_FROM,
-    KIN_FULL,
     MEDIUM,
+    NEAR_FROM,
+    NEAR_FULL,
     TRIAL_SERIES,
     WEAK,
     Spectral,
     basis_copies,
     choose_strength,
-    kin_weight,
+    near_weight,
     trial_copies,
 )
 from selftime.progress import LONG as LONG_WORK
@@ -236,8 +236,8 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
     dim = dim or WIDTH
     copies = copies_for(len(series), len(series.steps))
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
-    if weight := kin_weight(sample_size(series)):
-        rise = f"beside copies: near series are positives too, from {KIN_FROM} to {KIN_FULL:,} more"
+    if weight := near_weight(sample_size(series)):
+        rise = f"beside copies: near series are positives, from {NEAR_FROM} to {NEAR_FULL:,} more"
         choices["near series"] = Choice(f"weight {weight:.1f}", rise)
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
@@ -281,7 +281,7 @@ def learning_copies(series: SeriesSet, dim: int, copies: int) -> int:
     Those of a sample fix statistics and the basis; then all of each series pass by.
     """
     sample = sample_size(series)
-    read = 1 + bool(kin_weight(sample))  # to standardise features, then to find near series
+    read = 1 + bool(near_weight(sample))  # to standardise features, then to find near series
     return sample * (read + basis_copies(dim, sample, copies)) + len(series) * copies
 
 

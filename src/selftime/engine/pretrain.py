@@ -124,8 +124,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             return _pretrain(x, objective, encoder, budget, config, kept, dim, seed, progress)
         source = portable(x)
         if not isinstance(source, str):  # held here: refused here, before a cluster is started
-            source = read(source)
-            check_enough(source)
+            source = read_enough(source).series
         call = partial(
             pretrain,
             source,
@@ -152,7 +151,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     progress: bool | Progress | None,
 ) -> Model:
     """Learn a model while nobody else writes the folder of the run."""
-    facts, start, encoder = Facts(read_enough(x)), time.perf_counter(), load_start(encoder)
+    facts, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     given = facts.series
     before = encoder if isinstance(encoder, Model) else None
     scale = before.scaling if before else fit_scaling(facts, config)
@@ -266,24 +265,21 @@ def load_start(encoder: Start) -> Start:
     return load(encoder) if place_of(encoder).is_dir() else encoder
 
 
-def read_enough(x: Any) -> SeriesSet:
+def read_enough(x: Any) -> Facts:
     """Read series, at least 2, and no fill values of 1e30 among them."""
     series = read(x)
     if isinstance(x, SeriesSet):
-        door.tell([note for note in fill_notes(series) if note not in series.notes])
-    check_enough(series)
-    return series
-
-
-def check_enough(series: SeriesSet) -> None:
-    """Check that there are at least 2 series, and no fill values of 1e30 among them."""
-    if not Facts(series).is_ordinary:
-        check_fills(series)
+        notes = [note for note in fill_notes(series) if note not in series.notes]
+        door.tell(notes)
+        series = replace(series, notes=(*series.notes, *notes)) if notes else series
+    facts = Facts(series)
+    check_fills(series, facts.largest)
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
             f"another; cut a long recording into windows, {door.option('windows', 500)}"
         )
+    return facts
 
 
 def tell_wild(wild: int) -> None:

@@ -143,8 +143,8 @@ def _without_guards(trainer: type) -> type:
     A cluster of this machine ends with the program: nothing is left behind that a cleaner would
     have to free (it looks for the dashboard, which is not started), and no machine is taken away.
     """
-    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.2"
-    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 
     class Here(trainer):  # type: ignore[misc]
         def _create_default_callbacks(self) -> list[Any]:

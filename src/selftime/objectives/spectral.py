@@ -45,11 +45,11 @@ class Spectral(ClosedForm):
     more than a quarter of an embedding. The learned part then keeps the directions in which series
     differ most once they are whitened.
 
-    Of many series the nearest are often alike in what matters. So from :data:`KIN_FROM` series of
+    Of many series the nearest are often alike in what matters. So from :data:`NEAR_FROM` series of
     the sample on, those that are among the nearest of each other in what was learned from copies
     (nearest neighbours as positives, Dwibedi et al. 2021) are copies too: S_w becomes a mixture of
     both covariances, scaled to the same trace, and all is solved once more. Near series weigh
-    more the more there are (:func:`kin_weight`). They tell of what stands beside too, which is
+    more the more there are (:func:`near_weight`). They tell of what stands beside too, which is
     whitened in the same way.
 
     Attributes:
@@ -91,7 +91,7 @@ class Spectral(ClosedForm):
         self.centre = features.mean(dim=0)
         self.basis = principal_basis(features.sub_(self.centre), self.dim)
         self.axes = None if beside is None else leading_axes(beside, self.room)
-        self.pool = self.project(sample) if kin_weight(len(sample.values)) else None
+        self.pool = self.project(sample) if near_weight(len(sample.values)) else None
 
     def project(self, sample: Batch) -> tuple[Tensor, Tensor]:
         """Return the series of a sample in the basis (B,d), and what stands beside (B,D)."""
@@ -124,8 +124,8 @@ class Spectral(ClosedForm):
         if self.pool:
             p, known = self.pool
             vectors = F.normalize(p @ white.float(), dim=1)
-            near = kin_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * known], dim=1))
-            white = whitener(*eigh(with_kin(within, p, near)), self.penalty)
+            near = near_pairs(torch.cat([vectors, _BESIDE_SHARE**0.5 * known], dim=1))
+            white = whitener(*eigh(with_near(within, p, near)), self.penalty)
             axes = self.white_axes(known, near) if self.beside else None
         learned = self.basis @ self.narrow(white, moments).float()
         unit = UnitLength(encoder=Projected.of(self.encoder, self.centre, learned))
@@ -143,7 +143,7 @@ class Spectral(ClosedForm):
         Copies leave it alone, so to them all its directions are alike.
         """
         alike = torch.eye(known.shape[1], dtype=torch.float64)
-        white = whitener(*eigh(with_kin(alike, known, near)), self.penalty).float()
+        white = whitener(*eigh(with_near(alike, known, near)), self.penalty).float()
         size = (known @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
         return white / size if self.axes is None else self.axes @ white / size
 
@@ -200,39 +200,41 @@ def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
     return moments.within / max(moments.copies - moments.series, 1)
 
 
-KIN_FROM, KIN_FULL = 200, 1000
+NEAR_FROM, NEAR_FULL = 200, 1000
 """Series of a sample from which on near ones are copies too, and from which on they weigh most."""
-_KIN_WEIGHT, _KIN = 3.0, 5
+_NEAR_WEIGHT, _NEAREST = 3.0, 5
 """Most that near series weigh beside copies, and how many of each may be near."""
 
 
-def kin_weight(series: int) -> float:
+def near_weight(series: int) -> float:
     """Return what near ones of so many series weigh beside copies, whose weight is 1.
 
     Few series have no near ones that are of the same kind; what the weight does to open data is in
     `benchmarks/README.md`, unlabelled pools.
     """
-    share = (series - KIN_FROM) / (KIN_FULL - KIN_FROM)
-    return _KIN_WEIGHT * min(max(share, 0.0), 1.0)
+    share = (series - NEAR_FROM) / (NEAR_FULL - NEAR_FROM)
+    return _NEAR_WEIGHT * min(max(share, 0.0), 1.0)
 
 
-def with_kin(
+def with_near(
     within: Float64[Tensor, "d d"], p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]
 ) -> Float64[Tensor, "d d"]:
     """Return a covariance within copies, mixed with that within near pairs of a sample."""
-    return of_trace_one(within) + kin_weight(len(p)) * of_trace_one(kin_covariance(p, near))
+    return of_trace_one(within) + near_weight(len(p)) * of_trace_one(near_covariance(p, near))
 
 
-def kin_pairs(vectors: Float[Tensor, "n D"]) -> Float64[Tensor, "n n"]:
-    """Return 1 for series that are both among the :data:`_KIN` nearest of the other by cosine."""
+def near_pairs(vectors: Float[Tensor, "n D"]) -> Float64[Tensor, "n n"]:
+    """Return 1 for series each among the :data:`_NEAREST` nearest of the other by cosine."""
     unit = F.normalize(vectors, dim=1)
     cosines = (unit @ unit.T).fill_diagonal_(-torch.inf)
-    nearest = cosines.topk(min(_KIN, len(vectors) - 1), dim=1).indices
+    nearest = cosines.topk(min(_NEAREST, len(vectors) - 1), dim=1).indices
     near = torch.zeros_like(cosines).scatter_(1, nearest, 1.0)
     return (near * near.T).double()
 
 
-def kin_covariance(p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]) -> Float64[Tensor, "d d"]:
+def near_covariance(
+    p: Float[Tensor, "n d"], near: Float64[Tensor, "n n"]
+) -> Float64[Tensor, "d d"]:
     """Return the covariance of features within pairs of series that are near each other."""
     q, pairs = p.double(), near.sum(dim=1)
     return q.T @ (pairs[:, None] * q - near @ q) / pairs.sum().clamp(min=1)

@@ -103,7 +103,7 @@ class Desk:
         return plain(self.state())
 
     async def places(self) -> Response:
-        """Return the map: two reply_of_array for each series."""
+        """Return the map: two numbers for each series."""
         self._check_ready()
         assert self.collection.plane is not None
         return reply_of_array(self.collection.plane)

@@ -20,6 +20,7 @@ from selftime.report.pictures.palette import (
 from selftime.report.pictures.panels import (
     MOST_PANELS,
     Heading,
+    are_dates,
     bands_in_words,
     name_of_place,
     panels_picture,
@@ -64,13 +65,12 @@ def forecast_picture(forecasts: Forecasts, *, title: str) -> Figure:
     """Draw the end of each series and channel, its forecast, and bands between the quantiles."""
     N, C, _ = forecasts.mean.shape
     places = [(i, c) for i in range(N) for c in range(C)][:MOST_PANELS]
-    dated = forecasts.times is not None and forecasts.times.dtype.kind == "M"
     return panels_picture(
         places,
         partial(draw_forecast, forecasts),
         partial(name_of_place, forecasts.ids, forecasts.channels),
         Heading(title, _subtitle(forecasts)),
-        undated=None if dated else (1.5, 0.18),
+        undated=None if are_dates(forecasts.times) else (1.5, 0.18),
     )
 
 

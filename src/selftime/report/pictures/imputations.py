@@ -11,6 +11,7 @@ from selftime.report.pictures.palette import INK, STRONG, zone_in_words
 from selftime.report.pictures.panels import (
     MOST_PANELS,
     Heading,
+    are_dates,
     bands_in_words,
     name_of_place,
     panels_picture,
@@ -33,13 +34,12 @@ def imputation_picture(found: Imputation, *, title: str) -> Figure:
     order = np.argsort(-counts, axis=None, kind="stable")[:MOST_PANELS]
     order = order[counts.ravel()[order] > 0] if counts.any() else order[:1]
     places = [divmod(int(k), series.n_channels) for k in order]
-    dated = series.times is not None and series.times.dtype.kind == "M"
     return panels_picture(
         places,
         partial(draw_imputation, found),
         partial(name_of_place, series.ids, series.channels),
         Heading(title, _subtitle(found)),
-        undated=None if dated else (1.6, 0.28),
+        undated=None if are_dates(series.times) else (1.6, 0.28),
     )
 
 

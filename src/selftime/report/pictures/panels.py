@@ -53,6 +53,11 @@ def panels_picture(
     return figure
 
 
+def are_dates(times: np.ndarray | None) -> bool:
+    """Return whether times are there, and are dates rather than numbers."""
+    return times is not None and times.dtype.kind == "M"
+
+
 def name_of_place(ids: np.ndarray, channels: Sequence[str], i: int, c: int) -> str:
     """Return id and channel of a place, each where there are several; of a single one its channel.
 

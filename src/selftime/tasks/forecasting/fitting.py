@@ -16,6 +16,7 @@ from selftime.tasks.forecasting.covariates import (
     Covariates,
     KnownChannels,
     KnownEffect,
+    fit_effect,
 )
 from selftime.tasks.forecasting.features import FeatureMap, ModelVectors
 from selftime.tasks.forecasting.folds import cut_folds
@@ -214,9 +215,10 @@ def fit_histories(
     Features are those of a pretrained model; None learns closed-form ones. Many short series are
     counted as a table, from steps of time (``starts``) on where they are dated.
     """
-    many = is_table(histories)
-    bare = less_known(histories, known) if many and known is not None else histories
-    counting = Counting(starts, config.season or typical_season(bare), many)
+    many, season = is_table(histories), config.season
+    if season is None and many and known is not None:
+        season = season_beside(histories, starts, known, config)
+    counting = Counting(starts, season or typical_season(histories), many)
     if counting.is_table and not helps_as_table(histories, counting, config, features, known):
         counting = counting._replace(is_table=False)
     fitted = fit_counted(histories, counting, config, features, known)
@@ -226,22 +228,16 @@ def fit_histories(
     return replace(fitted, offsets=offsets)
 
 
-def less_known(histories: Sequence[Values], known: Sequence[Covariates]) -> list[Values]:
-    """Return series less what covariates say of each, so that seasons show which these hide.
-
-    Where no value of a series is below 0 its logarithm is taken, as in a table.
-    """
-    found = []
-    for history, z in zip(histories, known, strict=True):
-        y = (
-            np.log1p(history / history.mean(axis=0).clip(min=1e-9))
-            if history.min() >= 0
-            else history
-        )
-        inputs = np.column_stack([np.ones(len(y)), z[: len(y)]])
-        weights = np.linalg.lstsq(inputs, y, rcond=None)[0]
-        found.append(y - inputs[:, 1:] @ weights[1:])
-    return found
+def season_beside(
+    histories: Sequence[Values],
+    starts: Int64[np.ndarray, "N"] | None,
+    known: Sequence[Covariates],
+    config: ForecastConfig,
+) -> int:
+    """Return the season of many short series less the effect of covariates, which may hide it."""
+    scaled = Counting(starts, 1, is_table=True).of(histories)[1]
+    folds, rng = cut_folds(scaled, config.horizon), np.random.default_rng(config.seed)
+    return typical_season(less_effect(scaled, (fit_effect(folds, known, 1, rng), known)))
 
 
 def fit_counted(

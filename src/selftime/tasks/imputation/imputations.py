@@ -75,6 +75,7 @@ def _taken(column: Any, order: np.ndarray) -> Any:
 def names_at(missing: Bool[np.ndarray, "S C"], channels: tuple[str, ...]) -> list[str | None]:
     """Return the names of the channels that are missing at each step, None where none is."""
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    # a column of figures would be taken for a channel when the table is read again
     channels = tuple(f"channel {name}" if name.isdecimal() else name for name in channels)
     words = [
         ", ".join(name for name, one in zip(channels, row, strict=True) if one) or None

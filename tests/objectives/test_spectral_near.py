@@ -8,12 +8,12 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.spectral import (
-    KIN_FROM,
-    KIN_FULL,
+    NEAR_FROM,
+    NEAR_FULL,
     Spectral,
-    kin_covariance,
-    kin_pairs,
-    kin_weight,
+    near_covariance,
+    near_pairs,
+    near_weight,
 )
 
 
@@ -65,14 +65,14 @@ def spread_of(s: Spectral, n: int) -> float:
 
 
 def test_near_series_weigh_more_the_more_there_are():
-    weights = [kin_weight(n) for n in (2, KIN_FROM, 400, 600, KIN_FULL, 10 * KIN_FULL)]
+    weights = [near_weight(n) for n in (2, NEAR_FROM, 400, 600, NEAR_FULL, 10 * NEAR_FULL)]
     assert weights == [0, 0, 0.75, 1.5, 3, 3]
 
 
 def test_few_series_learn_from_copies_alone():
-    assert learned(KIN_FROM).pool is None
-    p, beside = learned(KIN_FROM + 1).pool
-    assert p.shape == (KIN_FROM + 1, 12) and beside.shape == (KIN_FROM + 1, 0)
+    assert learned(NEAR_FROM).pool is None
+    p, beside = learned(NEAR_FROM + 1).pool
+    assert p.shape == (NEAR_FROM + 1, 12) and beside.shape == (NEAR_FROM + 1, 0)
 
 
 def test_the_covariance_is_that_of_pairs_that_are_near_each_other():
@@ -83,11 +83,11 @@ def test_the_covariance_is_that_of_pairs_that_are_near_each_other():
     pairs = [(i, j) for i in range(30) for j in nearest[i] if i in nearest[j]]
     q = p.double().numpy()
     wanted = sum(np.outer(q[i] - q[j], q[i] - q[j]) for i, j in pairs) / (2 * len(pairs))
-    np.testing.assert_allclose(kin_covariance(p, kin_pairs(vectors)), wanted, atol=1e-6)
+    np.testing.assert_allclose(near_covariance(p, near_pairs(vectors)), wanted, atol=1e-6)
 
 
 def test_nuisance_that_no_view_shows_is_scaled_away():
-    assert spread_of(learned(800), 800) < 0.7 * spread_of(learned(KIN_FROM), KIN_FROM)
+    assert spread_of(learned(800), 800) < 0.7 * spread_of(learned(NEAR_FROM), NEAR_FROM)
 
 
 @pytest.mark.parametrize("values", [torch.ones(300, 12), torch.eye(12).repeat(25, 1)])
