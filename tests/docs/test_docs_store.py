@@ -25,4 +25,5 @@ def test_every_file_of_a_store_is_named(tmp_path):
     x = st.SeriesSet.of([[1e9 + 1, 1e9 + 2.25], [3.0, np.nan]], ["a", "b"], groups=[1, 2])
     named = set(re.findall(r"`([a-z]+\.(?:npy|json))`", TEXT))
     found = {path.name for path in st.pack(x, tmp_path / "store").iterdir()}
-    assert found == named - {"times.npy"}
+    assert found == named - {"times.npy", "fingerprints.npy"}  # of series with levels
+    assert (st.pack(st.sample("ECG"), tmp_path / "plain") / "fingerprints.npy").is_file()

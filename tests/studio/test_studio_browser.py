@@ -321,7 +321,7 @@ def test_what_the_server_does_not_take_is_sent_again(opened):
     page.keyboard.press("Enter")
     reads(page, "saved", "1 not on disk yet")
     assert "waits in this browser" in page.text_content("#banner")
-    assert name_on(page) != name
+    wait_for_other(page, name)
     page.unroute("**/api/acts")
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()  # the browser keeps what waits

@@ -208,10 +208,12 @@ function buttons() {
     if ($("name-dialog").returnValue === "yes" && name) labels.label(name);
     $("name-dialog").returnValue = "";
   });
-  $("find-text").addEventListener("input", search);
-  $("find-text").addEventListener("keydown", (event) => {
+  let looked = Promise.resolve();
+  $("find-text").addEventListener("input", () => (looked = search()));
+  $("find-text").addEventListener("keydown", async (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
+    await looked; // what stands there now may be what fewer letters found
     $("found").querySelector("button")?.click();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
