@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 from benchmarks.bad_bodies import ARROW, arrow_of
@@ -192,3 +193,60 @@ def test_an_index_is_searched(folders, tmp_path):
         for k in ("0", "-1", "x", "1001", "1e2", "\u0663"):
             refused = client.post(f"/search?k={k}", json=body_of(asked))
             assert refused.status_code == 422 and "wanted 1 to 1,000" in refused.json()["error"]
+
+
+ENTRIES = [
+    ("only_id=pump-*", {"where": {"id": "pump-*"}}),
+    ("only_label=b&only_id=fan-*", {"where": {"id": "fan-*", "label": "b"}}),
+    ("after=2024-03-02T00:00", {"where": {"start": "2024-03-02T00:00"}}),
+    ("after=2024-03-01T12:00&before=2024-03-02T12:00&apart=0.5",
+     {"where": {"start": "2024-03-01T12:00", "end": "2024-03-02T12:00"}, "apart": 0.5}),
+    ("apart=0&exact=true", {"apart": 0, "exact": True}),
+]  # fmt: skip
+REFUSED = [
+    ("only_id=nothing", 422, "no entry of the index has id nothing: ask for less"),
+    ("after=soon", 422, "got 'soon', wanted a time such as 2024-03-01T05:30"),
+    ("apart=near", 422, 'got ?apart="near", wanted window lengths, 0 or more'),
+    ("apart=-1", 422, "wanted window lengths"),
+    ("apart=nan", 422, "wanted window lengths"),
+    ("apart=1e400", 422, "wanted window lengths"),
+    ("exact=yes", 422, 'got ?exact="yes", wanted true or false'),
+    ("id_like=pump", 422, "?only_id="),
+]
+
+
+@pytest.fixture(scope="module")
+def dated(folders, tmp_path_factory):
+    """An index of windows with labels and dates, its folder, and a client that serves it."""
+    recordings, begin = waves(3, 4, 160), np.datetime64("2024-03-01T00:00", "ms")
+    hours = np.concatenate([np.arange(160) + 24 * i for i in range(4)])
+    names = ["pump-1", "pump-2", "fan-1", "fan-2"]
+    table = {
+        "unique_id": np.repeat(names, 160),
+        "time": begin + hours.astype("timedelta64[h]"),
+        **dict(zip(recordings.channels, recordings.steps.T, strict=True)),
+        "label": np.repeat(["a", "b", "a", "b"], 160),
+    }
+    kept = st.read(pl.DataFrame(table), label="label")
+    folder = tmp_path_factory.mktemp("dated") / "index"
+    st.SeriesIndex(st.load(folders["model"])).add(kept, windows=20, stride=5).save(folder)
+    with TestClient(make_app([str(folder)])) as opened:
+        yield st.load(folder), opened
+
+
+@pytest.mark.parametrize("query, asked", ENTRIES)
+def test_entries_are_asked_for_by_id_label_and_time(dated, query, asked):
+    index, opened = dated
+    queries = waves(9, 2, 20)
+    reply = opened.post(f"/search?k=3&{query}", json=body_of(queries))
+    assert reply.status_code == 200, reply.text
+    wanted = index.search(queries, k=3, **asked)
+    found = reply.json()["columns"]
+    assert found["unique_id"] == wanted.to_columns()["unique_id"].tolist()
+    assert found["similarity"] == pytest.approx(wanted.similarities.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("query, status, message", REFUSED)
+def test_what_is_asked_of_entries_wrongly_is_told(dated, query, status, message):
+    reply = dated[1].post(f"/search?{query}", json=body_of(waves(9, 1, 20)))
+    assert reply.status_code == status and message in reply.json()["error"], reply.text

@@ -97,7 +97,7 @@ def described_body(service: Service, task: str) -> dict[str, Any]:
         parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
         for option in READING
     ]
-    own += [parameter(option, f"Of /{task}: {option}.") for option in OF_TASKS.get(task, ())]
+    own += [parameter(option, f"{text}.") for option, text in OF_TASKS.get(task, {}).items()]
     media = {} if example is None else {"example": example}
     content: dict[str, Any] = {
         JSON: {"schema": {"type": "object"}, **media},

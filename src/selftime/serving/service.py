@@ -35,8 +35,18 @@ Result = TypeVar("Result")
 
 READING = ("id", "time", "label", "group", "channels", "layout", "time_zone")
 """Options of :func:`selftime.read` that a request may give for a table."""
-OF_TASKS = {"search": ("k",)}
-"""Options of a task."""
+OF_TASKS: dict[str, dict[str, str]] = {
+    "search": {
+        "k": "hits of each query, 1 to 1,000; 10 where it is left out",
+        "only_id": "hits of these ids alone, with * and ?",
+        "only_label": "hits of these labels alone, with * and ?",
+        "after": "hits that begin at this time or step, or later",
+        "before": "hits that end at this time or step, or earlier",
+        "apart": "window lengths between hits of a recording; 1 where it is left out",
+        "exact": "true: look at every entry of an approximate index",
+    }
+}
+"""Options of a task, and what each says."""
 _REFRESH = 2.0
 """Seconds from one look at the folders to the next."""
 
@@ -111,7 +121,7 @@ class Service:
             Refusal: a request that is not answered as it is.
             ValueError: series that cannot be read, or that the model was not made for.
         """
-        own = OF_TASKS.get(task, ())
+        own = OF_TASKS.get(task, {})
         query = query_of(request, ("model", *READING, *own))
         asked = {name: query.pop(name) for name in own if name in query}
         served = self.shelf.get(query.pop("model", None))

@@ -13,8 +13,8 @@ from selftime.data.clock import iso_text
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.series import SeriesError, SeriesSet
 
-WHERE = ("id", "label", "start", "end")
-"""What entries can be asked for by."""
+WHERE = {"id": "id", "label": "label", "start": "a begin from", "end": "an end up to"}
+"""What entries can be asked for by, as messages say it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -91,6 +91,13 @@ def rows_where(series: SeriesSet, where: Mapping[str, Any]) -> Bool[np.ndarray, 
     if where.get("end") is not None:
         keep &= last <= like(last, where["end"])
     return keep
+
+
+def said(where: Mapping[str, Any]) -> str:
+    """Return what is asked of entries, in words."""
+    return " and ".join(
+        f"{WHERE[name]} {value}" for name, value in where.items() if value is not None
+    )
 
 
 def _text(label: Any) -> str:
