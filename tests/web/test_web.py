@@ -3,6 +3,7 @@
 import _thread
 import asyncio
 import json
+import socket
 import threading
 import urllib.request
 
@@ -36,6 +37,12 @@ def test_a_server_runs_within_a_notebook_until_it_is_interrupted():
         loop.run_until_complete(cell())
         loop.close()
     assert seen == ["here"] and ended == [True]
+
+
+def test_a_reply_does_not_wait_for_the_other_side_to_acknowledge_its_head():
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_values_are_plain_and_what_is_no_number_is_null():

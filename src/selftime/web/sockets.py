@@ -17,15 +17,20 @@ _BACKLOG = 2048
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
+    Its connections send what they have at once: otherwise the body of a reply waits until its head
+    is acknowledged, which takes 40 ms where the other side is in no hurry (RFC 896).
+
     Raises:
         OSError: the address is taken or cannot be had, named.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise OSError(f"cannot listen at {host}:{port} ({why}): choose another port") from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def is_local(host: str) -> bool:
