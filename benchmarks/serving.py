@@ -2,7 +2,7 @@
 
 A server is a process of its own, asked over sockets by another one on the same machine: requests of
 one window (3 channels, 128 steps) by many connections at once, then one at a time, with and without
-waiting for others; series of JapaneseVowels, whose lengths differ (7 to 29 steps), so that few can
+waiting 5 ms for others; series of JapaneseVowels, whose lengths differ (7 to 29 steps), so that few can
 be encoded together; 1,000 streams that advance at once; and all requests of
 `benchmarks.bad_bodies`. Answers are compared with those of Python on all series at once. Memory and
 CPU seconds are those that the server says of itself at /metrics.
@@ -260,13 +260,11 @@ def run(asked: argparse.Namespace, tell: Callable[[str], None] = print) -> dict[
             part = load(port, "/classify", vowels, asked.single, asked.connections)
             note("lengths_that_differ", asyncio.run(part))
             note("beside_python", asyncio.run(compare(port, folders["speakers"], test, vowels)))
-        with server([folders["machine"]], "--batch-wait", "0") as port:
+        with server([folders["machine"]], "--batch-wait", "5") as port:
             asyncio.run(load(port, "/classify", bodies, 50, 8))
             part = load(port, "/classify", bodies, asked.single, asked.connections)
-            note("load_without_waiting", asyncio.run(part))
-            note(
-                "one_without_waiting", asyncio.run(load(port, "/classify", bodies, asked.single, 1))
-            )
+            note("load_while_waiting", asyncio.run(part))
+            note("one_while_waiting", asyncio.run(load(port, "/classify", bodies, asked.single, 1)))
         with server([folders["streaming"]]) as port:
             facts = asyncio.run(stream_load(port, asked.streams, asked.rounds, len(CHANNELS)))
             offline = st.load(folders["streaming"]).stream()

@@ -87,6 +87,7 @@ def test_limits_and_options_are_those_of_the_program():
         assert getattr(limits, name) == shown
     assert f"More than {limits.max_waiting:,} requests" in TEXT and "`--timeout` (30 s)" in TEXT
     assert f"at most\n{limits.max_streams:,} streams" in TEXT and limits.stream_idle == 600
+    assert "`--batch-wait`\n  milliseconds (0)" in TEXT and limits.batch_wait == 0
     said = CliRunner().invoke(app, ["serve", "--help"]).output
     words = set(re.findall(r"`(--(?:max|time|batch)[a-z-]*)", TEXT))
     assert len(words) == 5 and all(word in said for word in words)

@@ -40,8 +40,9 @@ def test_a_server_runs_within_a_notebook_until_it_is_interrupted():
 
 
 def test_a_reply_does_not_wait_for_the_other_side_to_acknowledge_its_head():
-    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        with listener.accept()[0] as accepted:
+    with listen("127.0.0.1", 0) as listener:
+        where = listener.getsockname()
+        with socket.create_connection(where), listener.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 

@@ -30,7 +30,7 @@ def serve(  # noqa: PLR0913 - the signature is the command line
     ] = 30.0,
     batch_wait: Annotated[
         float, typer.Option("--batch-wait", help="Milliseconds a request waits for others.")
-    ] = 5.0,
+    ] = 0.0,
 ) -> None:
     """Serve models, classifiers, forecasters and detectors over HTTP, JSON or arrow in and out.
 

@@ -1,4 +1,4 @@
-"""Batching: requests that arrive within a few milliseconds are encoded together, in one thread."""
+"""Batching: requests that wait while others are encoded are encoded together, in one thread."""
 
 import asyncio
 from collections import deque

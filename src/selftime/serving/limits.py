@@ -24,7 +24,7 @@ class Limits(NamedTuple):
     max_series: int = 1_000
     max_length: int = 100_000
     timeout: float = 30.0
-    batch_wait: float = 0.005
+    batch_wait: float = 0.0
     max_waiting: int = 1_024
     max_streams: int = 2_000
     stream_idle: float = 600.0

@@ -21,7 +21,7 @@ def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
     max_series: int = 1_000,
     max_length: int = 100_000,
     timeout: float = 30.0,
-    batch_wait: float = 5.0,
+    batch_wait: float = 0.0,
 ) -> None:
     """Serve saved folders over HTTP until SIGTERM or Ctrl-C; what is running is finished first.
 

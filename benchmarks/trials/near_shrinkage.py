@@ -1,0 +1,158 @@
+"""`python -m benchmarks.trials.near_shrinkage`: near series as positives without too much trust.
+
+The covariance within near series is estimated from as many series as it has directions, or fewer.
+So those that were learned from are nearer to each other than new ones will be, which costs points
+where they are the labelled ones. Shrinkages of it beside each other: training parts of the open
+sets with 400 series and more, cut in two, class by class; the first half is learned from and gives
+the labels, the second is judged. Test parts are not looked at.
+"""
+
+import argparse
+from collections.abc import Callable
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.open_data import UCR, UEA, load
+from benchmarks.trials.halves import half_of
+from selftime.data.arrays import number_classes
+from selftime.data.splits import draw_per_class
+from selftime.engine.pretrain import pretrain
+from selftime.objectives import spectral
+from selftime.objectives.spectral import near_covariance, near_weight, of_trace_one
+from selftime.tasks.probing.probe import Probe
+
+SHOTS, DRAWS, MOST_SERIES = (1, 2, 5, None), 10, 2000
+Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def mixed(within: Tensor, other: Tensor, weight: float) -> Tensor:
+    """Both covariances in units of their traces."""
+    return of_trace_one(within) + weight * of_trace_one(other)
+
+
+def shrunken(share: float) -> Mix:
+    """A share of the mean variance of the mixture is added."""
+
+    def mix(within: Tensor, p: Tensor, near: Tensor) -> Tensor:
+        whole = mixed(within, near_covariance(p, near), near_weight(len(p)))
+        return whole + share * whole.trace() / len(whole) * torch.eye(len(whole)).double()
+
+    return mix
+
+
+def intensity(p: Tensor, near: Tensor) -> float:
+    """Ledoit and Wolf 2004, equations 14 to 16, from differences of near pairs."""
+    first, second = torch.nonzero(near.triu(), as_tuple=True)
+    gaps = (p[first] - p[second]).double()
+    moment = gaps.T @ gaps / len(gaps)
+    d = len(moment)
+    spread = float((moment**2).sum() - moment.trace() ** 2 / d)
+    fourth = float((gaps.square().sum(1) ** 2).mean() - (moment**2).sum())
+    return min(max(fourth / len(gaps), 0.0) / spread, 1.0)
+
+
+def ledoit_wolf(within: Tensor, p: Tensor, near: Tensor) -> Tensor:
+    """Shrunken towards the identity as far as the pairs ask for it."""
+    own, a = of_trace_one(near_covariance(p, near)), intensity(p, near)
+    shrunk = (1 - a) * own + a * torch.eye(len(own)).double() / len(own)
+    return mixed(within, shrunk, near_weight(len(p)))
+
+
+def ledoit_wolf_copies(within: Tensor, p: Tensor, near: Tensor) -> Tensor:
+    """Shrunken towards the covariance within copies."""
+    own, a = of_trace_one(near_covariance(p, near)), intensity(p, near)
+    return mixed(within, (1 - a) * own + a * of_trace_one(within), near_weight(len(p)))
+
+
+def held_out(folds: int) -> Mix:
+    """Variances along the axes of other series (Bartz 2016, cross-validated eigenvalues)."""
+
+    def mix(within: Tensor, p: Tensor, near: Tensor) -> Tensor:
+        weight = near_weight(len(p))
+        whole = mixed(within, near_covariance(p, near), weight)
+        fold = torch.from_numpy(np.random.default_rng(0).permutation(len(p)) % folds)
+        variances = torch.zeros(len(whole)).double()
+        for k in range(folds):
+            among = (fold[:, None] == k) | (fold[None] == k)
+            axes = spectral.eigh(mixed(within, near_covariance(p, near * ~among), weight))[1]
+            judge = mixed(within, near_covariance(p, near * among), weight)
+            variances += (axes * (judge @ axes)).sum(0) / folds
+        axes = spectral.eigh(whole)[1]
+        return (axes * variances) @ axes.T
+
+    return mix
+
+
+def alone(within: Tensor, p: Tensor, near: Tensor) -> Tensor:
+    """Copies alone."""
+    return of_trace_one(within)
+
+
+VARIANTS: dict[str, Mix] = {
+    "alone": alone,
+    "as it is": shrunken(0.0),
+    "shrunken .1": shrunken(0.1),
+    "shrunken .3": shrunken(0.3),
+    "shrunken 1": shrunken(1.0),
+    "Ledoit-Wolf": ledoit_wolf,
+    "to copies": ledoit_wolf_copies,
+    "held out 2": held_out(2),
+    "held out 5": held_out(5),
+}
+
+
+def measured(name: str, cut: int, variants: list[str]) -> np.ndarray:
+    """Accuracy in percent of each variant at each number of labels."""
+    (series, _), rng = load(name), np.random.default_rng(cut)
+    if len(series) > MOST_SERIES:
+        series = series[np.sort(rng.permutation(len(series))[:MOST_SERIES])]
+    index = number_classes(series.labels)[1]
+    first = half_of(index, rng)
+    learn, judged = np.flatnonzero(first), np.flatnonzero(~first)
+    found = []
+    for variant in variants:
+        with patch("selftime.objectives.spectral.with_near", VARIANTS[variant]):
+            model = pretrain(series[learn], progress=False)
+        x, row = model.embed(series, progress=False).astype(np.float64), []
+        for shots in SHOTS:
+            hits = []
+            for draw in range(DRAWS if shots else 1):
+                rows = learn
+                if shots:
+                    rows = learn[draw_per_class(index[learn], shots, np.random.default_rng(draw))]
+                probe = Probe(reference_bank=model.reference_bank).fit(x[rows], index[rows])
+                hits.append((probe.predict(x[judged]) == index[judged]).mean())
+            row.append(100 * float(np.mean(hits)))
+        found.append(row)
+    return np.array(found)
+
+
+def main() -> None:
+    """Measure every set; print the points of each variant over copies alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="+", default=[*UCR, *UEA])
+    parser.add_argument("--cuts", type=int, default=1)
+    parser.add_argument("--variants", nargs="+", default=[*VARIANTS][1:])
+    args = parser.parse_args()
+    gains = []
+    for name in args.sets:
+        if len(load(name)[0]) < 400:
+            continue
+        both = [measured(name, cut, ["alone", *args.variants]) for cut in range(args.cuts)]
+        found = np.mean(both, axis=0)
+        gains.append(found[1:] - found[0])
+        print(f"{name:28s}", found[0].round(1), flush=True)
+        for variant, points in zip(args.variants, gains[-1], strict=True):
+            print(f"    {variant:24s}", points.round(1), flush=True)
+    points = np.array(gains)
+    error = points.std(axis=0, ddof=1) / len(points) ** 0.5
+    for variant, mean, e in zip(args.variants, points.mean(axis=0), error, strict=True):
+        told = (f"{a:+.1f} ± {b:.1f}" for a, b in zip(mean, e, strict=True))
+        print(f"{variant:24s}", *told)
+
+
+if __name__ == "__main__":
+    main()
