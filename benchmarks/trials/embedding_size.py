@@ -93,7 +93,7 @@ def vectors_of(train: SeriesSet, test: SeriesSet) -> dict[str, tuple[np.ndarray,
     out = {}
     for size in SIZES:
         d = 1024 if size.after else size.learned
-        directions = whitener(*eigh(within[:d, :d]), learner.penalty)
+        directions = whitener(within[:d, :d], learner.penalty)
         if size.after:
             total = covariance_of_all(moments)
             last = eigh(directions.T @ total @ directions)[1].flip(1)

@@ -133,7 +133,7 @@ def made(name: str, folder: Path) -> tuple[Made, np.ndarray]:
 
 def solved(x: Made, within: Tensor, penalty: float = 0.1) -> Tensor:
     """Vectors (N,≤768) whitened against a covariance, in the directions of most variance."""
-    white = whitener(*eigh(within), penalty)
+    white = whitener(within, penalty)
     if white.shape[1] > WIDTH:
         white = white @ eigh(white.T @ x.total @ white)[1].flip(1)[:, :WIDTH]
     return F.normalize(x.p @ white.float(), dim=1)
@@ -160,7 +160,7 @@ def near(x: Made, weight: float, *, white: bool = False, rounds: int = 1) -> Ten
         if white:
             alike = of_trace_one(torch.eye(x.beside.shape[1], dtype=torch.float64))
             mixed = alike + weight * of_trace_one(near_covariance(x.beside[x.pool], pairs))
-            other = x.beside @ whitener(*eigh(mixed), 0.1).float()
+            other = x.beside @ whitener(mixed, 0.1).float()
             other = other / other[x.pool].square().sum(dim=1).mean().sqrt()
         found = beside(x, solved(x, copies(x) + weight * apart), other)
     return found
