@@ -60,7 +60,7 @@ def hits_of(
     bank: Float[np.ndarray, "M D"],
     judged: Int[np.ndarray, "J"],
     picks: Sequence[Int[np.ndarray, "n"]],
-    penalty: float = 0.05,
+    penalty: float | None = None,
 ) -> Bool[np.ndarray, "R J"]:
     """Return the judged series that the probe gets right, fitted anew on each draw of labels."""
     rows = np.unique(np.concatenate(list(picks)))
@@ -74,14 +74,21 @@ def hits_of(
 
 
 def scores_of(
-    known: Products, picked: Int[np.ndarray, "n"], index: Int[np.ndarray, "n"], penalty: float
+    known: Products,
+    picked: Int[np.ndarray, "n"],
+    index: Int[np.ndarray, "n"],
+    penalty: float | None,
 ) -> Float[np.ndarray, "J K"]:
     """Return the scores of the judged vectors, of a probe fitted on some labelled ones."""
     M, n, labels = known.bank, len(picked), np.bincount(index)
     reach = probe._SHIFT_SHARE / float(labels.mean())
     asked = np.r_[:M, M + len(known.shares) : len(known.plain)]  # the bank and the judged
     moved = _moved(known, M + picked, picked, reach)
-    weights, offset, held_out = _solve(moved, class_signs(index, len(labels)), penalty)
+    signs = class_signs(index, len(labels))
+    tried = probe.penalties_for(labels) if penalty is None else (penalty,)
+    found = {each: _solve(moved, signs, each) for each in tried}
+    penalty = min(found, key=lambda each: float(np.square(found[each][2] - signs).mean()))
+    weights, offset, held_out = found[penalty]
     scores = _moved(known, asked, picked, reach) @ weights + offset
     strength = labels.min() / labels.max() / labels.mean()
     deviation = scores[:M].std(axis=0)

@@ -2,8 +2,8 @@
 
 A server is a process of its own, asked over sockets by another one on the same machine: requests of
 one window (3 channels, 128 steps) by many connections at once, then one at a time, with and without
-waiting 5 ms for others; series of JapaneseVowels, whose lengths differ (7 to 29 steps), so that few can
-be encoded together; 1,000 streams that advance at once; and all requests of
+waiting 5 ms for others; series of JapaneseVowels, whose lengths differ (7 to 29 steps), so that few
+can be encoded together; 1,000 streams that advance at once; and all requests of
 `benchmarks.bad_bodies`. Answers are compared with those of Python on all series at once. Memory and
 CPU seconds are those that the server says of itself at /metrics.
 """

@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 
+from selftime.tasks.probing import ridge
 from selftime.tasks.probing.probe import (
     DEFAULT_TEMPERATURE,
+    FEW_PENALTY,
     NEIGHBOURS_AVERAGED,
+    PENALTIES,
     Probe,
     softmax_temperature,
 )
 from selftime.tasks.probing.reference_bank import neighbour_rows
-from selftime.tasks.probing.ridge import ridge_leave_one_out
+from selftime.tasks.probing.ridge import (
+    class_signs,
+    ridge_leave_one_out,
+    ridge_with_intercept,
+)
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
 
@@ -74,6 +81,35 @@ def test_left_out_scores_equal_refitting_without_each_case(n, d):
         rest = np.arange(n) != i
         W, b = ridge_by_loops(X[rest], Y[rest], strength)
         np.testing.assert_allclose(held_out[i] + Y.mean(axis=0), X[i] @ W + b, atol=1e-8)
+
+
+def test_many_labels_choose_the_penalty_by_cases_left_out():
+    X, y = cases(120, 60)
+    X = X + 3 * np.random.default_rng(5).normal(size=X.shape)  # as many labels as numbers, in noise
+    signs = class_signs(y, 3)
+
+    def error(penalty):
+        return np.square(ridge_with_intercept(X, signs, penalty)[2] - signs).mean()
+
+    probe = Probe().fit(X, y)
+    assert probe.penalty_ == min(PENALTIES, key=error) == max(PENALTIES)
+    assert Probe(penalty=0.07).fit(X, y).penalty_ == 0.07
+    few = np.flatnonzero(y == y[0])[:19].tolist() + np.flatnonzero(y != y[0])[:19].tolist()
+    assert Probe().fit(X[few], y[few] == y[0]).penalty_ == FEW_PENALTY
+
+
+def test_a_penalty_is_chosen_on_a_share_of_many_cases(monkeypatch):
+    X, y = cases(400, 10)
+    signs, seen = class_signs(y, 3), []
+
+    def watched(cases, targets, penalty):
+        seen.append(len(cases))
+        return ridge_with_intercept(cases, targets, penalty)
+
+    monkeypatch.setattr(ridge, "_MOST_CASES", 150)
+    monkeypatch.setattr(ridge, "ridge_with_intercept", watched)
+    ridge.least_error_penalty(X, signs, PENALTIES)
+    assert seen == [134] * len(PENALTIES)
 
 
 def test_temperature_is_the_likeliest():

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
 from selftime.tasks.probing.heads import make_head
-from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.probe import FEW_PENALTY, Probe
 from selftime.tasks.probing.reference_bank import keep_neighbours, neighbour_mean
 
 
@@ -87,7 +87,9 @@ def test_its_own_labels_are_learned_from_as_in_loops(rounds):
     over, wanted = first.decision_function(X), None
     for _ in range(rounds):
         rows, given = own_labels_by_loops(over / first.temperature_, 0.9)
-        refitted = Probe().fit(np.concatenate([X[:6], X[rows]]), [*y[:6], *given])
+        refitted = Probe(penalty=FEW_PENALTY).fit(
+            np.concatenate([X[:6], X[rows]]), [*y[:6], *given]
+        )
         size = first.decision_function(X).std() / refitted.decision_function(X).std()
         over, wanted = (
             (1 - share) * first.decision_function(x) + share * size * refitted.decision_function(x)

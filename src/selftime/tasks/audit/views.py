@@ -24,7 +24,7 @@ from selftime.engine.solve import generator, sample_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.audit.advice import Effect, Invariance, ViewAudit
 from selftime.tasks.comparison.gain import Gain, gain
-from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.probe import FEW_PENALTY
 from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 from selftime.views.mild import View
 from selftime.views.registry import Strength, strengths_for
@@ -198,10 +198,10 @@ def probe_right(
 
 
 def fit_frozen(train: _Vectors, labels: np.ndarray, test: Float[np.ndarray, "M D"]) -> np.ndarray:
-    """Return the classes that :class:`Probe` predicts, without the cost of its probabilities."""
+    """Return the classes that a probe of a fixed penalty predicts, without its probabilities."""
     classes, index = np.unique(labels, return_inverse=True)
     signs = class_signs(index, len(classes))
-    weights, offsets, _ = ridge_with_intercept(train, signs, Probe().penalty)
+    weights, offsets, _ = ridge_with_intercept(train, signs, FEW_PENALTY)
     return np.asarray(classes[(test @ weights.T + offsets).argmax(axis=1)])
 
 

@@ -14,15 +14,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selftime.data.splits import draw_stratified
 from selftime.tasks.probing.reference_bank import MIN_NORM, most_confident_share, neighbour_mean
-from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
+from selftime.tasks.probing.ridge import (
+    class_signs,
+    least_error_penalty,
+    ridge_with_intercept,
+)
 
 
 class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Ridge classifier whose penalty fits any number of labels.
 
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
-    Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
-    vectors: with few labels leave-one-out is too noisy to choose it by.
+    Vandewalle 1999). The penalty is a share of the mean squared length of the centred vectors, a
+    fixed one (:data:`FEW_PENALTY`) where labels are few: leave-one-out is too noisy to choose by.
+    From :data:`_MANY_LABELS` per class on it is that of :data:`PENALTIES` with the least squared
+    error on cases left out; with about as many labels as a vector has numbers a large one matters.
 
     A reference bank of unlabelled vectors helps in three ways where labels are few.
 
@@ -45,12 +51,14 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     probe were the truth, as many as there are; probes fitted on them are judged on the rest of the
     bank, as in a parametric bootstrap (Efron 1979). They count as :data:`_SIMULATED_LABELS` labels.
 
-    Fitted, ``coef_`` (K,D) are weights of vectors moved towards their neighbours, ``own_coef_``
-    (K,D) those learned from pseudo-labels, of vectors as they are. Some hundreds of vectors in the
+    ``penalty`` fixes it for any number of labels. Fitted, ``coef_`` (K,D) are weights of vectors
+    moved towards their neighbours, ``own_coef_`` (K,D) those learned from pseudo-labels, of vectors
+    as they are. Some hundreds of vectors in the
     bank are enough; time grows with the cube of their number.
     """
 
     classes_: Shaped[np.ndarray, "K"]
+    penalty_: float
     reach_: float
     coef_: Float[np.ndarray, "K D"]
     own_coef_: Float[np.ndarray, "K D"]
@@ -61,7 +69,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def __init__(
         self,
         *,
-        penalty: float = 0.05,
+        penalty: float | None = None,
         rounds: int = 2,
         simulations: int = 0,
         reference_bank: Float[np.ndarray, "M D"] | None = None,
@@ -82,7 +90,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         self.reach_ = 0.0 if self.reference_bank is None else _SHIFT_SHARE / float(labels.mean())
         signs = class_signs(index, len(self.classes_))
         near = self._move_to_neighbours(X)
-        self.coef_, self.intercept_, held_out = ridge_with_intercept(near, signs, self.penalty)
+        among = penalties_for(labels) if self.penalty is None else (self.penalty,)
+        self.penalty_ = least_error_penalty(near, signs, among)
+        self.coef_, self.intercept_, held_out = ridge_with_intercept(near, signs, self.penalty_)
         bank = X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
         moved = self._move_to_neighbours(bank)
         shift, scale = self._normalisation(labels, moved)
@@ -128,7 +138,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             rows, given = most_confident_share(scores / self.temperature_, _CONFIDENT_SHARE)
             vectors = np.concatenate([X, reference_bank[rows]])
             signs = class_signs(np.concatenate([index, given]), len(self.classes_))
-            weights, offsets, _ = ridge_with_intercept(vectors, signs, self.penalty)
+            weights, offsets, _ = ridge_with_intercept(vectors, signs, self.penalty_)
             second = reference_bank @ weights.T + offsets
             size = share * first.std() / max(second.std(), MIN_NORM)
             scores = (1 - share) * first + size * second
@@ -192,6 +202,18 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             return np.asarray(found)
         moved = self.reference_bank.astype(np.float64) @ self.coef_.T  # (M,K)
         return np.asarray(found + self.reach_ * moved[near].mean(axis=1))
+
+
+FEW_PENALTY = 0.05
+"""Of few labels: a share of the mean squared length of the centred vectors."""
+PENALTIES = (FEW_PENALTY, 0.1, 0.2, 0.4)
+_MANY_LABELS = 20
+"""Labels per class, on the mean, from which on leave-one-out chooses among the penalties."""
+
+
+def penalties_for(labels: Int[np.ndarray, "K"]) -> tuple[float, ...]:
+    """Return the penalties to choose from with so many labels of each class."""
+    return PENALTIES if labels.mean() >= _MANY_LABELS else (FEW_PENALTY,)
 
 
 NEIGHBOURS_AVERAGED = 5

@@ -93,7 +93,7 @@ def rows_where(series: SeriesSet, where: Mapping[str, Any]) -> Bool[np.ndarray, 
     return keep
 
 
-def said(where: Mapping[str, Any]) -> str:
+def words_of_where(where: Mapping[str, Any]) -> str:
     """Return what is asked of entries, in words."""
     return " and ".join(
         f"{WHERE[name]} {value}" for name, value in where.items() if value is not None

@@ -18,7 +18,14 @@ from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.progress import Progress
 from selftime.tasks.probing.reference_bank import unit_vectors
 from selftime.tasks.search.generations import Stored, open_generation, write_index
-from selftime.tasks.search.hits import SearchHits, Spacing, cut, owners_of, rows_where, said
+from selftime.tasks.search.hits import (
+    SearchHits,
+    Spacing,
+    cut,
+    owners_of,
+    rows_where,
+    words_of_where,
+)
 from selftime.tasks.search.nearest import Graph, Nearest, nearest
 
 _MORE = 4
@@ -174,7 +181,9 @@ class SeriesIndex(Tabular):
         asked, queries, own = self._queries(x, id, start, end)
         rows = np.flatnonzero(rows_where(series, where)) if where else None
         if rows is not None and not len(rows):
-            raise SeriesError(f"no entry of the index has {said(where or {})}: ask for less")
+            raise SeriesError(
+                f"no entry of the index has {words_of_where(where or {})}: ask for less"
+            )
         places = Spacing(series, apart)
         found = self._hits(queries, k, places, rows, own, exact)
         unique, hits = np.unique(

@@ -24,7 +24,7 @@ from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.pretrain import with_reference_bank, with_standard_vectors
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress, open_progress
-from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.probe import FEW_PENALTY
 from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 
 _MARGIN = 2.0
@@ -204,7 +204,7 @@ def score_candidate(
 ) -> Candidate:
     """Judge a candidate by the probe on each vector, fitted on all others."""
     signs, known = class_signs(index, int(index.max()) + 1), has_classmates(index)
-    *_, scores = ridge_with_intercept(z, signs, Probe().penalty)
+    *_, scores = ridge_with_intercept(z, signs, FEW_PENALTY)
     wrong = (scores.argmax(axis=1) != index)[known].sum()
     return Candidate(*layer, int(wrong), float(np.square(scores - signs)[known].mean()))
 
