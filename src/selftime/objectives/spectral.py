@@ -118,7 +118,7 @@ class Spectral(ClosedForm):
         return moments_of(self.features(batch, self.copies, rng) @ self.basis, self.copies)
 
     def solve(self, moments: Moments) -> Encoder:
-        """Solve eigenproblems of size d × d, and of many series once more with the nearest."""
+        """Whiten against copies, and against near series of many; solve one eigenproblem."""
         within, axes = covariance_within(moments), self.axes
         if self.pool:
             p, known = self.pool
