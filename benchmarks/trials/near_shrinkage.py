@@ -16,10 +16,10 @@ the labels, the second is judged. Test parts are not looked at. Points over copi
     held out 2        +2.2 ± 0.9  +2.8 ± 0.8  +1.2 ± 0.5  -0.5 ± 0.4
     held out 5        +2.1 ± 0.9  +2.9 ± 0.9  +1.3 ± 0.5  -0.4 ± 0.3
 
-All that was lost with all labels was lost on PhalangesOutlinesCorrect (-4.9), where a larger penalty
-of the probe brings it back (79.3 to 83.1 here, and 84.0 to 85.7 from copies alone: it has as many
-labels as a vector has numbers). So the mixture stays, and the probe chooses its penalty where
-labels are many (benchmarks/trials/penalty.py). These figures are of the penalty before.
+All that was lost with all labels was lost on PhalangesOutlinesCorrect (-4.9), where a larger
+penalty of the probe brings it back (79.3 to 83.1 here, and 84.0 to 85.7 from copies alone: it has
+as many labels as a vector has numbers). So the mixture stays, and the probe chooses its penalty
+where labels are many (benchmarks/trials/penalty.py). These figures are of the penalty before.
 """
 
 import argparse
