@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.gpu import operations_of, training_of
 from selftime.data.batch import Batch
+from selftime.data.principal import eigh
 from selftime.data.signals import Measurements
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import build_encoder
@@ -31,7 +32,6 @@ from selftime.engine.solve import SAMPLE_SIZE
 from selftime.objectives.spectral import (
     TRIAL_SERIES,
     basis_copies,
-    eigh,
     trial_copies,
 )
 from selftime.views.mild import Mild, copies

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from benchmarks.open_data import UCR, UEA, load
 from selftime.data import scaling
+from selftime.data.principal import eigh
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
@@ -28,7 +29,6 @@ from selftime.objectives.spectral import (
     Spectral,
     covariance_of_all,
     covariance_within,
-    eigh,
     principal_basis,
     whitener,
 )

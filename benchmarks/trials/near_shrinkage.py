@@ -33,9 +33,9 @@ from torch import Tensor
 from benchmarks.open_data import UCR, UEA, load
 from benchmarks.trials.halves import half_of
 from selftime.data.arrays import number_classes
+from selftime.data.principal import eigh
 from selftime.data.splits import draw_per_class
 from selftime.engine.pretrain import pretrain
-from selftime.objectives import spectral
 from selftime.objectives.spectral import near_covariance, near_weight, of_trace_one
 from selftime.tasks.probing.probe import Probe
 
@@ -92,10 +92,10 @@ def held_out(folds: int) -> Mix:
         variances = torch.zeros(len(whole)).double()
         for k in range(folds):
             among = (fold[:, None] == k) | (fold[None] == k)
-            axes = spectral.eigh(mixed(within, near_covariance(p, near * ~among), weight))[1]
+            axes = eigh(mixed(within, near_covariance(p, near * ~among), weight))[1]
             judge = mixed(within, near_covariance(p, near * among), weight)
             variances += (axes * (judge @ axes)).sum(0) / folds
-        axes = spectral.eigh(whole)[1]
+        axes = eigh(whole)[1]
         return (axes * variances) @ axes.T
 
     return mix

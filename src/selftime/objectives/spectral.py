@@ -9,24 +9,13 @@ from jaxtyping import Float, Float64
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.principal import eigh
+from selftime.data.threads import one_thread
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.wrappers.projected import Projected, UnitLength, embed_in_parts
 from selftime.objectives.base import ClosedForm, Moments
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View, copies
-
-
-def eigh(matrix: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, "d"], Float64[Tensor, "d d"]]:
-    """Return eigenvalues in ascending order, and eigenvectors as columns."""
-    # On one thread: LAPACK's reduction to tridiagonal form synchronises its threads at every
-    # column. On two cores 1500 × 1500 takes 2.0 s with two threads and 0.9 s with one.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        e, Q = torch.linalg.eigh(matrix)
-    finally:
-        torch.set_num_threads(threads)
-    return e, Q
 
 
 class Spectral(ClosedForm):
@@ -268,8 +257,9 @@ def whitener(covariance: Float64[Tensor, "d d"], penalty: float) -> Float64[Tens
     """
     unit = torch.eye(len(covariance), dtype=covariance.dtype)
     added = (penalty * covariance.trace() / len(covariance)).clamp(min=_TINY)
-    factor = torch.linalg.cholesky(covariance + added * unit)
-    inverse: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
+    with one_thread():
+        factor = torch.linalg.cholesky(covariance + added * unit)
+        inverse: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
     return inverse.T
 
 

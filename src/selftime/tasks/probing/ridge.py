@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
-from scipy.linalg import cho_factor, cho_solve
+
+from selftime.data.principal import eigh
+from selftime.data.threads import one_thread
 
 
 def solve_ridge(
@@ -15,8 +18,11 @@ def solve_ridge(
     if not len(xx):
         return xy
     penalised = xx + penalty * np.eye(len(xx))
-    factor = cho_factor(penalised, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, xy, check_finite=False))
+    with one_thread():
+        factor = torch.linalg.cholesky(torch.from_numpy(penalised))
+        sides = torch.from_numpy(np.array(xy, penalised.dtype))
+        found: np.ndarray = torch.cholesky_solve(sides, factor).numpy()
+    return found
 
 
 def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
@@ -110,7 +116,7 @@ class RidgePath:
     @classmethod
     def of(cls, xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"]) -> "RidgePath":
         """Return the path of the moments XᵀX and XᵀY."""
-        values, basis = np.linalg.eigh(xx)
+        values, basis = (found.numpy() for found in eigh(torch.from_numpy(xx)))
         return cls(np.maximum(values, 0.0), basis, basis.T @ xy)
 
     def weights(self, penalty: float) -> Float[np.ndarray, "D K"]:
