@@ -1,0 +1,242 @@
+"""`python -m benchmarks.trials.fused_views --cache FOLDER`: window kNN over views, fused by rank.
+
+Variants, views, memories and fusions were written down before any figure was seen. The best on series of
+even places in each collection (mean of the three past-only figures) is judged on the others.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from benchmarks.anomaly import COLLECTIONS, Labelled, all_series, judged
+from selftime.tasks.anomaly.detect import (
+    DEFAULT_MEMBERS,
+    combine_scores,
+    fuse_scores,
+    record_of,
+)
+from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord
+from selftime.tasks.anomaly.scores import SCORES
+from selftime.tasks.anomaly.scores.convolutions import window_statistics
+from selftime.tasks.anomaly.scores.distances import principal, statistics_of
+
+AGE = 500
+"""Steps after which what came is remembered: as the patience of thresholds."""
+FINER = 8
+"""Where places matter windows to compare with begin so many times as often."""
+COMPONENTS = 32
+MEMORIES = ("normal", "aged", "earlier")
+"""The normal part alone; what is `AGE` old too; everything before too. Where later steps count,
+the latter two hold as much of what comes behind."""
+VIEWS = ("centred", "normalised", "spectrum", "statistics", "differences", "convolutions")
+ALIGNED = ("values", "centred", "normalised", "differences")
+NOW = ("statistics 1", "statistics 2", "convolutions 1", "convolutions 2", "values 1")
+MEMBERS = (*NOW, "normalised 1")
+"""The members of today, windows of every few steps in the place of the matrix profile."""
+
+
+def every(*lengths: str) -> tuple[str, ...]:
+    """All views of some lengths."""
+    return tuple(f"{view} {length}" for view in VIEWS for length in lengths)
+
+
+class Variant(NamedTuple):
+    """Views with their lengths (in windows), the memory, and how scores are fused."""
+
+    views: tuple[str, ...]
+    memory: str
+    fusion: str
+
+
+VARIANTS = {
+    "views, normal, ranks": Variant(every("1"), "normal", "ranks"),
+    "views of 1 and 2, normal, ranks": Variant(every("1", "2"), "normal", "ranks"),
+    "views of 1 and 2, normal, tails": Variant(every("1", "2"), "normal", "tails"),
+    "views of ½ and 1, normal, tails": Variant(every("½", "1"), "normal", "tails"),
+    "views of 1 and 2, earlier, tails": Variant(every("1", "2"), "earlier", "tails"),
+    "views of 1 and 2, normal, powers": Variant(every("1", "2"), "normal", "powers"),
+    "views of 1 and 2, aged, powers": Variant(every("1", "2"), "aged", "powers"),
+    "members, normal, powers": Variant(MEMBERS, "normal", "powers"),
+    "members, aged, powers": Variant(MEMBERS, "aged", "powers"),
+}
+
+
+def spectra(windows: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Logarithms of amplitudes of tapered windows, those below a hundredth of the greatest alike."""
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    found = np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1] + 2)[1:-1], axis=1))
+    return np.log(found + 1e-2 * found[usual].mean(axis=0).max() + 1e-9)
+
+
+def vectors_of(view: str, record: ChannelRecord, starts: np.ndarray) -> np.ndarray:
+    """The windows of a record as vectors."""
+    usual = record.usual(starts, record.width)
+    if view == "convolutions":
+        return principal(window_statistics(record, starts), usual, most=16, whiten=True)
+    windows = sliding_window_view(record.values, record.width)[starts]
+    if view == "statistics":
+        found = statistics_of(windows)
+        std = np.maximum(found[usual].std(axis=0), 1e-3 * np.abs(found[usual]).max() + 1e-9)
+        return found / std
+    if view == "spectrum":
+        found = spectra(windows, usual)
+    elif view == "differences":
+        found = np.diff(windows, axis=1, append=windows[:, -1:])
+    else:
+        found = windows - (windows.mean(axis=1, keepdims=True) if view != "values" else 0)
+    if view == "normalised":
+        floor = max(FLAT_SHARE * float(record.known.std()), 1e-6)
+        found = found / np.maximum(windows.std(axis=1, keepdims=True), floor)
+    near = principal(found, usual, most=COMPONENTS)
+    whole = np.square(found - found[usual].mean(axis=0)).sum(axis=1)
+    rest = np.sqrt(np.maximum(whole - np.square(near).sum(axis=1), 0))  # off those directions
+    return np.column_stack([near, rest])
+
+
+def distances(view: str, record: ChannelRecord) -> dict[str, np.ndarray]:
+    """Distance of each window to the nearest one of every memory that does not overlap it."""
+    width, starts = record.width, record.starts(record.width)
+    stride = max(int(starts[1] - starts[0]) // FINER, 1) if len(starts) > 1 else 1
+    among = np.arange(0, record.steps - width + 1, stride) if view in ALIGNED else starts
+    among = np.union1d(among, starts)
+    vectors = vectors_of(view, record, among).astype(np.float64)
+    lengths = np.square(vectors).sum(axis=1)
+    inside = int(np.searchsorted(among, record.train - width, side="right"))
+    gaps = {"earlier": width, "aged": max(width, AGE)}
+    out = {memory: np.full(len(starts), np.inf) for memory in MEMORIES}
+    rows = np.searchsorted(among, starts)
+    for i in range(0, len(rows), 256):
+        part = rows[i : i + 256]
+        squares = lengths[part, None] + lengths - 2 * vectors[part] @ vectors.T
+        for k, (start, own) in enumerate(zip(starts[i : i + 256], squares, strict=True), i):
+            before, behind = np.searchsorted(among, [start - width + 0.5, start + width - 0.5])
+            known = min(
+                own[: min(before, inside)].min(initial=np.inf),
+                own[behind:inside].min(initial=np.inf),
+            )
+            out["normal"][k] = known
+            for memory, gap in gaps.items():
+                before, behind = np.searchsorted(among, [start - gap + 0.5, start + gap - 0.5])
+                behind = len(own) if record.past_only else behind
+                found = [known, own[:before].min(initial=np.inf)]
+                out[memory][k] = min(*found, own[behind:].min(initial=np.inf))
+    return {
+        memory: np.sqrt(np.maximum(np.where(np.isfinite(x), x, 0), 0)) for memory, x in out.items()
+    }
+
+
+def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.ndarray]:
+    """Distances of all views, lengths and memories, and the scores of today; kept in a file."""
+    name = series.name.replace("/", "_").replace(": ", "_")
+    path = cache / f"{name}{', past' if past else ''}.npz"
+    if not path.exists():
+        record, found = record_of(series.values, series.train, past, ()), {}
+        for length, own in of_lengths(record).items():
+            for view in ("values", *VIEWS):
+                for memory, x in distances(view, own).items():
+                    found[f"{view} {length}, {memory}"] = x
+        found["now"] = combine_scores(record, [SCORES[m](record) for m in DEFAULT_MEMBERS])
+        np.savez(path, **found)
+        print(name, "past" if past else "", flush=True)
+    return dict(np.load(path))
+
+
+def of_lengths(record: ChannelRecord) -> dict[str, ChannelRecord]:
+    """The record with windows of half, one and two widths."""
+    half = max(record.width // 2, 1)
+    return {
+        "½": replace(record, width=half),
+        "1": record,
+        "2": replace(record, width=record.double),
+    }
+
+
+def ranks(x: np.ndarray, normal: np.ndarray, past: bool) -> np.ndarray:
+    """Minus the logarithm of the share of normal and earlier windows, or of all, as far away."""
+    if not past:
+        return -np.log(1 - np.searchsorted(np.sort(x), x) / (len(x) + 1))
+    among, out = np.sort(x[normal]), np.empty(len(x))
+    later = np.flatnonzero(~normal)
+    out[normal] = -np.log(1 - np.searchsorted(among, x[normal]) / (len(among) + 1))
+    for i in later:
+        place = np.searchsorted(among, x[i])
+        out[i] = -np.log(1 - place / (len(among) + 1))
+        among = np.insert(among, place, x[i])
+    return out
+
+
+def tails(x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Minus the logarithm of the share of known steps as far away, exponential beyond a tenth."""
+    among = np.sort(x[known])
+    base = float(np.quantile(among, 0.9))
+    scale = max(float((among[among > base] - base).mean()) if among[-1] > base else 0, 1e-9)
+    share = np.minimum(np.searchsorted(among, x) / len(among), 0.9)
+    return -np.log(1 - share) + np.maximum(x - base, 0) / scale
+
+
+def fused(
+    variant: Variant, series: Labelled, past: bool, found: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The score of every step by a variant, smoothed as today's."""
+    record = record_of(series.values, series.train, past, ())
+    lengths, rows = of_lengths(record), []
+    known = np.arange(record.steps) < len(record.known)
+    for view in variant.views:
+        own = lengths[view.split()[1]]
+        x, starts = found[f"{view}, {variant.memory}"], own.starts(own.width)
+        if variant.fusion == "ranks":
+            x = ranks(x, starts + own.width <= record.train, past)
+        row = own.over_steps(x, starts, own.width)
+        rows.append(tails(row, known) if variant.fusion == "tails" else row)
+    joined = (
+        fuse_scores(np.stack(rows), known) if variant.fusion == "powers" else np.mean(rows, axis=0)
+    )
+    return joined if past else record.smooth(joined)
+
+
+def mean_of(x: np.ndarray) -> str:
+    """The mean with its standard error over series."""
+    return f"{x.mean():.3f} ± {x.std(ddof=1) / np.sqrt(len(x)):.3f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True, help="outside of the repository")
+    cache = parser.parse_args().cache
+    cache.mkdir(parents=True, exist_ok=True)
+    by_name: dict[str, list[Labelled]] = {name: [] for name in COLLECTIONS}
+    for series in all_series():
+        by_name[series.collection].append(series)
+    figures = {}
+    for past in (True, False):
+        for collection, several in by_name.items():
+            for i, series in enumerate(several):
+                found = all_distances(series, past, cache)
+                scores = {"now": found["now"]}
+                scores |= {k: fused(v, series, past, found) for k, v in VARIANTS.items()}
+                for k, x in scores.items():
+                    figures.setdefault((past, k), {}).setdefault(collection, []).append(
+                        judged(series, x)
+                    )
+    for past in (True, False):
+        print("past-only" if past else "later windows allowed")
+        for name in ("now", *VARIANTS):
+            for part in ("even", "odd", "all"):
+                cells = []
+                for collection in COLLECTIONS:
+                    x, y = (np.array(figures[past, k][collection]) for k in (name, "now"))
+                    rows = {
+                        "even": slice(0, None, 2),
+                        "odd": slice(1, None, 2),
+                        "all": slice(None),
+                    }[part]
+                    cells.append(f"{mean_of(x[rows])} ({mean_of((x - y)[rows])})")
+                print(f"  {name:34s} {part:5s}" + "  ".join(cells))
+
+
+if __name__ == "__main__":
+    main()
