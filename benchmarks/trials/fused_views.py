@@ -1,16 +1,18 @@
 """`python -m benchmarks.trials.fused_views --cache FOLDER`: window kNN over views, fused by rank.
 
-Variants, views, memories and fusions were written down before any figure was seen. The best on series of
-even places in each collection (mean of the three past-only figures) is judged on the others.
+TODO figures
 """
 
 import argparse
+import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import maximum_filter1d
 
 from benchmarks.anomaly import COLLECTIONS, Labelled, all_series, judged
 from selftime.tasks.anomaly.detect import (
@@ -29,6 +31,8 @@ AGE = 500
 FINER = 8
 """Where places matter windows to compare with begin so many times as often."""
 COMPONENTS = 32
+PARTS = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}
+"""Series by place: the first choose, the second judge."""
 MEMORIES = ("normal", "aged", "earlier")
 """The normal part alone; what is `AGE` old too; everything before too. Where later steps count,
 the latter two hold as much of what comes behind."""
@@ -44,29 +48,38 @@ def every(*lengths: str) -> tuple[str, ...]:
     return tuple(f"{view} {length}" for view in VIEWS for length in lengths)
 
 
-class Variant(NamedTuple):
-    """Views with their lengths (in windows), the memory, and how scores are fused."""
-
-    views: tuple[str, ...]
-    memory: str
-    fusion: str
+def recent(*lengths: str) -> tuple[str, ...]:
+    """The same, where places matter the more the newer they are."""
+    names = [f"recent {v}" if v in ALIGNED else v for v in VIEWS]
+    return tuple(f"{view} {length}" for view in names for length in lengths)
 
 
-VARIANTS = {
-    "views, normal, ranks": Variant(every("1"), "normal", "ranks"),
-    "views of 1 and 2, normal, ranks": Variant(every("1", "2"), "normal", "ranks"),
-    "views of 1 and 2, normal, tails": Variant(every("1", "2"), "normal", "tails"),
-    "views of ½ and 1, normal, tails": Variant(every("½", "1"), "normal", "tails"),
-    "views of 1 and 2, earlier, tails": Variant(every("1", "2"), "earlier", "tails"),
-    "views of 1 and 2, normal, powers": Variant(every("1", "2"), "normal", "powers"),
-    "views of 1 and 2, aged, powers": Variant(every("1", "2"), "aged", "powers"),
-    "members, normal, powers": Variant(MEMBERS, "normal", "powers"),
-    "members, aged, powers": Variant(MEMBERS, "aged", "powers"),
+FIRST = {
+    "views 1, normal, ranks": (every("1"), ("normal",), "ranks"),
+    "views 1 2, normal, ranks": (every("1", "2"), ("normal",), "ranks"),
+    "views 1 2, normal, tails": (every("1", "2"), ("normal",), "tails"),
+    "views ½ 1, normal, tails": (every("½", "1"), ("normal",), "tails"),
+    "views 1 2, earlier, tails": (every("1", "2"), ("earlier",), "tails"),
+    "views 1 2, normal, powers": (every("1", "2"), ("normal",), "powers"),
+    "views 1 2, aged, powers": (every("1", "2"), ("aged",), "powers"),
+    "members, normal, powers": (MEMBERS, ("normal",), "powers"),
+    "members, aged, powers": (MEMBERS, ("aged",), "powers"),
 }
+SECOND = {
+    "views ½ 1 2, normal, ranks": (every("½", "1", "2"), ("normal",), "ranks"),
+    "views ½ 1 2, normal, tails": (every("½", "1", "2"), ("normal",), "tails"),
+    "recent 1 2, normal, ranks": (recent("1", "2"), ("normal",), "ranks"),
+    "recent 1 2, normal, tails": (recent("1", "2"), ("normal",), "tails"),
+    "views 1 2, normal aged, ranks": (every("1", "2"), ("normal", "aged"), "ranks"),
+    "views 1 2, earlier, powers": (every("1", "2"), ("earlier",), "powers"),
+    "members, earlier, powers": (MEMBERS, ("earlier",), "powers"),
+}
+"""Views with their lengths in windows, memories, and how scores are fused; the second were written
+down once the first had been seen, as half of what was missed past-only was found too late."""
 
 
 def spectra(windows: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Logarithms of amplitudes of tapered windows, those below a hundredth of the greatest alike."""
+    """Logarithms of amplitudes of tapered windows, with a floor at a hundredth of the greatest."""
     centred = windows - windows.mean(axis=1, keepdims=True)
     found = np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1] + 2)[1:-1], axis=1))
     return np.log(found + 1e-2 * found[usual].mean(axis=0).max() + 1e-9)
@@ -74,6 +87,7 @@ def spectra(windows: np.ndarray, usual: np.ndarray) -> np.ndarray:
 
 def vectors_of(view: str, record: ChannelRecord, starts: np.ndarray) -> np.ndarray:
     """The windows of a record as vectors."""
+    is_recent, view = view.startswith("recent "), view.removeprefix("recent ")
     usual = record.usual(starts, record.width)
     if view == "convolutions":
         return principal(window_statistics(record, starts), usual, most=16, whiten=True)
@@ -91,6 +105,8 @@ def vectors_of(view: str, record: ChannelRecord, starts: np.ndarray) -> np.ndarr
     if view == "normalised":
         floor = max(FLAT_SHARE * float(record.known.std()), 1e-6)
         found = found / np.maximum(windows.std(axis=1, keepdims=True), floor)
+    if is_recent:
+        found = found * np.linspace(0, 1, record.width + 1)[1:]
     near = principal(found, usual, most=COMPONENTS)
     whole = np.square(found - found[usual].mean(axis=0)).sum(axis=1)
     rest = np.sqrt(np.maximum(whole - np.square(near).sum(axis=1), 0))  # off those directions
@@ -101,7 +117,9 @@ def distances(view: str, record: ChannelRecord) -> dict[str, np.ndarray]:
     """Distance of each window to the nearest one of every memory that does not overlap it."""
     width, starts = record.width, record.starts(record.width)
     stride = max(int(starts[1] - starts[0]) // FINER, 1) if len(starts) > 1 else 1
-    among = np.arange(0, record.steps - width + 1, stride) if view in ALIGNED else starts
+    among = (
+        np.arange(0, record.steps - width + 1, stride) if view.split()[-1] in ALIGNED else starts
+    )
     among = np.union1d(among, starts)
     vectors = vectors_of(view, record, among).astype(np.float64)
     lengths = np.square(vectors).sum(axis=1)
@@ -133,16 +151,18 @@ def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.nda
     """Distances of all views, lengths and memories, and the scores of today; kept in a file."""
     name = series.name.replace("/", "_").replace(": ", "_")
     path = cache / f"{name}{', past' if past else ''}.npz"
-    if not path.exists():
-        record, found = record_of(series.values, series.train, past, ()), {}
-        for length, own in of_lengths(record).items():
-            for view in ("values", *VIEWS):
-                for memory, x in distances(view, own).items():
-                    found[f"{view} {length}, {memory}"] = x
+    found = dict(np.load(path)) if path.exists() else {}
+    record, known = record_of(series.values, series.train, past, ()), len(found)
+    for length, own in of_lengths(record).items():
+        for view in ("values", *VIEWS, *(f"recent {view}" for view in VIEWS if view in ALIGNED)):
+            if f"{view} {length}, normal" not in found and (past or "recent" not in view):
+                nearest = distances(view, own)
+                found |= {f"{view} {length}, {memory}": x for memory, x in nearest.items()}
+    if "now" not in found:
         found["now"] = combine_scores(record, [SCORES[m](record) for m in DEFAULT_MEMBERS])
+    if len(found) > known:
         np.savez(path, **found)
-        print(name, "past" if past else "", flush=True)
-    return dict(np.load(path))
+    return found
 
 
 def of_lengths(record: ChannelRecord) -> dict[str, ChannelRecord]:
@@ -179,28 +199,47 @@ def tails(x: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def fused(
-    variant: Variant, series: Labelled, past: bool, found: dict[str, np.ndarray]
+    variant: tuple[tuple[str, ...], tuple[str, ...], str],
+    record: ChannelRecord,
+    found: dict[str, np.ndarray],
 ) -> np.ndarray:
     """The score of every step by a variant, smoothed as today's."""
-    record = record_of(series.values, series.train, past, ())
-    lengths, rows = of_lengths(record), []
+    (views, memories, fusion), lengths, rows = variant, of_lengths(record), []
     known = np.arange(record.steps) < len(record.known)
-    for view in variant.views:
-        own = lengths[view.split()[1]]
-        x, starts = found[f"{view}, {variant.memory}"], own.starts(own.width)
-        if variant.fusion == "ranks":
-            x = ranks(x, starts + own.width <= record.train, past)
+    for view, memory in itertools.product(views, memories):
+        own = lengths[view.split()[-1]]
+        view = view if record.past_only else view.removeprefix("recent ")
+        x, starts = found[f"{view}, {memory}"], own.starts(own.width)
+        if fusion == "ranks":
+            x = ranks(x, starts + own.width <= record.train, record.past_only)
         row = own.over_steps(x, starts, own.width)
-        rows.append(tails(row, known) if variant.fusion == "tails" else row)
-    joined = (
-        fuse_scores(np.stack(rows), known) if variant.fusion == "powers" else np.mean(rows, axis=0)
-    )
-    return joined if past else record.smooth(joined)
+        rows.append(tails(row, known) if fusion == "tails" else row)
+    joined = fuse_scores(np.stack(rows), known) if fusion == "powers" else np.mean(rows, axis=0)
+    return joined if record.past_only else record.smooth(joined)
 
 
-def mean_of(x: np.ndarray) -> str:
-    """The mean with its standard error over series."""
-    return f"{x.mean():.3f} ± {x.std(ddof=1) / np.sqrt(len(x)):.3f}"
+def measured(series: Labelled, past: bool, cache: Path) -> dict[str, float]:
+    """Figures of one series."""
+    found = all_distances(series, past, cache)
+    record = record_of(series.values, series.train, past, ())
+    scores = {"now": found["now"]}
+    if past:
+        scores["now, held"] = maximum_filter1d(
+            found["now"], record.width, origin=(record.width - 1) // 2
+        )
+    scores |= {k: fused(v, record, found) for k, v in (FIRST | SECOND).items()}
+    return {name: judged(series, x) for name, x in scores.items()}
+
+
+def line_of(name: str, table: dict[str, Any], part: slice) -> str:
+    """Means with standard errors over series, and what they are ahead of today's."""
+    cells = []
+    for rows in table.values():
+        x = np.array([row[name] for row in rows])[part]
+        gain = x - np.array([row["now"] for row in rows])[part]
+        both = [f"{y.mean():6.3f} ± {y.std(ddof=1) / np.sqrt(len(y)):.3f}" for y in (x, gain)]
+        cells.append(f"{both[0]} ({both[1]})")
+    return "  ".join(cells)
 
 
 def main() -> None:
@@ -208,34 +247,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="outside of the repository")
     cache = parser.parse_args().cache
     cache.mkdir(parents=True, exist_ok=True)
-    by_name: dict[str, list[Labelled]] = {name: [] for name in COLLECTIONS}
-    for series in all_series():
-        by_name[series.collection].append(series)
-    figures = {}
     for past in (True, False):
-        for collection, several in by_name.items():
-            for i, series in enumerate(several):
-                found = all_distances(series, past, cache)
-                scores = {"now": found["now"]}
-                scores |= {k: fused(v, series, past, found) for k, v in VARIANTS.items()}
-                for k, x in scores.items():
-                    figures.setdefault((past, k), {}).setdefault(collection, []).append(
-                        judged(series, x)
-                    )
-    for past in (True, False):
-        print("past-only" if past else "later windows allowed")
-        for name in ("now", *VARIANTS):
-            for part in ("even", "odd", "all"):
-                cells = []
-                for collection in COLLECTIONS:
-                    x, y = (np.array(figures[past, k][collection]) for k in (name, "now"))
-                    rows = {
-                        "even": slice(0, None, 2),
-                        "odd": slice(1, None, 2),
-                        "all": slice(None),
-                    }[part]
-                    cells.append(f"{mean_of(x[rows])} ({mean_of((x - y)[rows])})")
-                print(f"  {name:34s} {part:5s}" + "  ".join(cells))
+        table: dict[str, Any] = {name: [] for name in COLLECTIONS}
+        for series in all_series():
+            table[series.collection].append(measured(series, past, cache))
+        (cache / f"figures{', past' if past else ''}.json").write_text(json.dumps(table))
+        print("past-only" if past else "later windows allowed", *table)
+        for name in table["UCR"][0]:
+            for part, rows in PARTS.items():
+                print(f"{name:30s} {part:4s} {line_of(name, table, rows)}", flush=True)
 
 
 if __name__ == "__main__":
