@@ -48,10 +48,9 @@ def every(*lengths: str) -> tuple[str, ...]:
     return tuple(f"{view} {length}" for view in VIEWS for length in lengths)
 
 
-def recent(*lengths: str) -> tuple[str, ...]:
-    """The same, where places matter the more the newer they are."""
-    names = [f"recent {v}" if v in ALIGNED else v for v in VIEWS]
-    return tuple(f"{view} {length}" for view in names for length in lengths)
+def recent(views: tuple[str, ...]) -> tuple[str, ...]:
+    """The same; where places matter, the newer they are the more."""
+    return tuple(f"recent {view}" if view.split()[0] in ALIGNED else view for view in views)
 
 
 FIRST = {
@@ -68,11 +67,19 @@ FIRST = {
 SECOND = {
     "views ½ 1 2, normal, ranks": (every("½", "1", "2"), ("normal",), "ranks"),
     "views ½ 1 2, normal, tails": (every("½", "1", "2"), ("normal",), "tails"),
-    "recent 1 2, normal, ranks": (recent("1", "2"), ("normal",), "ranks"),
-    "recent 1 2, normal, tails": (recent("1", "2"), ("normal",), "tails"),
+    "recent 1 2, normal, ranks": (recent(every("1", "2")), ("normal",), "ranks"),
+    "recent 1 2, normal, tails": (recent(every("1", "2")), ("normal",), "tails"),
     "views 1 2, normal aged, ranks": (every("1", "2"), ("normal", "aged"), "ranks"),
     "views 1 2, earlier, powers": (every("1", "2"), ("earlier",), "powers"),
     "members, earlier, powers": (MEMBERS, ("earlier",), "powers"),
+}
+THIRD = {
+    "members, normal, tails": (MEMBERS, ("normal",), "tails"),
+    "recent members, normal, tails": (recent(MEMBERS), ("normal",), "tails"),
+    "recent members, normal, ranks": (recent(MEMBERS), ("normal",), "ranks"),
+    "recent 1 2, normal aged, ranks": (recent(every("1", "2")), ("normal", "aged"), "ranks"),
+    "recent 1 2, normal aged, tails": (recent(every("1", "2")), ("normal", "aged"), "tails"),
+    "members spectrum, earlier, powers": ((*MEMBERS, "spectrum 1"), ("earlier",), "powers"),
 }
 """Views with their lengths in windows, memories, and how scores are fused; the second were written
 down once the first had been seen, as half of what was missed past-only was found too late."""
@@ -227,7 +234,7 @@ def measured(series: Labelled, past: bool, cache: Path) -> dict[str, float]:
         scores["now, held"] = maximum_filter1d(
             found["now"], record.width, origin=(record.width - 1) // 2
         )
-    scores |= {k: fused(v, record, found) for k, v in (FIRST | SECOND).items()}
+    scores |= {k: fused(v, record, found) for k, v in (FIRST | SECOND | THIRD).items()}
     return {name: judged(series, x) for name, x in scores.items()}
 
 
