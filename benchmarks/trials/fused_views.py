@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import maximum_filter1d
 
+from benchmarks.alarms import counted, summary, words_of
 from benchmarks.anomaly import COLLECTIONS, Labelled, all_series, judged
+from selftime.tasks.anomaly.alarms import judge_steps
 from selftime.tasks.anomaly.detect import (
     DEFAULT_MEMBERS,
     combine_scores,
     fuse_scores,
     record_of,
 )
+from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord
 from selftime.tasks.anomaly.scores import SCORES
 from selftime.tasks.anomaly.scores.convolutions import window_statistics
@@ -38,51 +40,53 @@ MEMORIES = ("normal", "aged", "earlier")
 the latter two hold as much of what comes behind."""
 VIEWS = ("centred", "normalised", "spectrum", "statistics", "differences", "convolutions")
 ALIGNED = ("values", "centred", "normalised", "differences")
-NOW = ("statistics 1", "statistics 2", "convolutions 1", "convolutions 2", "values 1")
-MEMBERS = (*NOW, "normalised 1")
-"""The members of today, windows of every few steps in the place of the matrix profile."""
+MEMBERS = (
+    *("statistics 1", "statistics 2", "convolutions 1", "convolutions 2", "values 1"),
+    "normalised 1",
+)
+"""The members of today, with windows of every few steps in the place of the matrix profile."""
+FIRST = (
+    "views 1, normal, ranks",
+    "views 1 2, normal, ranks",
+    "views 1 2, normal, tails",
+    "views ½ 1, normal, tails",
+    "views 1 2, earlier, tails",
+    "views 1 2, normal, powers",
+    "views 1 2, aged, powers",
+    "members, normal, powers",
+    "members, aged, powers",
+)
+SECOND = (
+    "views ½ 1 2, normal, ranks",
+    "views ½ 1 2, normal, tails",
+    "recent views 1 2, normal, ranks",
+    "recent views 1 2, normal, tails",
+    "views 1 2, normal aged, ranks",
+    "views 1 2, earlier, powers",
+    "members, earlier, powers",
+)
+THIRD = (
+    "members, normal, tails",
+    "recent members, normal, tails",
+    "recent members, normal, ranks",
+    "recent views 1 2, normal aged, ranks",
+    "recent views 1 2, normal aged, tails",
+    "members spectrum, earlier, powers",
+)
+ALARMS = ("recent views 1 2, normal, ranks", "recent views 1 2, normal, tails")
+"""Variants whose alarms are judged too."""
 
 
-def every(*lengths: str) -> tuple[str, ...]:
-    """All views of some lengths."""
-    return tuple(f"{view} {length}" for view in VIEWS for length in lengths)
-
-
-def recent(views: tuple[str, ...]) -> tuple[str, ...]:
-    """The same; where places matter, the newer they are the more."""
-    return tuple(f"recent {view}" if view.split()[0] in ALIGNED else view for view in views)
-
-
-FIRST = {
-    "views 1, normal, ranks": (every("1"), ("normal",), "ranks"),
-    "views 1 2, normal, ranks": (every("1", "2"), ("normal",), "ranks"),
-    "views 1 2, normal, tails": (every("1", "2"), ("normal",), "tails"),
-    "views ½ 1, normal, tails": (every("½", "1"), ("normal",), "tails"),
-    "views 1 2, earlier, tails": (every("1", "2"), ("earlier",), "tails"),
-    "views 1 2, normal, powers": (every("1", "2"), ("normal",), "powers"),
-    "views 1 2, aged, powers": (every("1", "2"), ("aged",), "powers"),
-    "members, normal, powers": (MEMBERS, ("normal",), "powers"),
-    "members, aged, powers": (MEMBERS, ("aged",), "powers"),
-}
-SECOND = {
-    "views ½ 1 2, normal, ranks": (every("½", "1", "2"), ("normal",), "ranks"),
-    "views ½ 1 2, normal, tails": (every("½", "1", "2"), ("normal",), "tails"),
-    "recent 1 2, normal, ranks": (recent(every("1", "2")), ("normal",), "ranks"),
-    "recent 1 2, normal, tails": (recent(every("1", "2")), ("normal",), "tails"),
-    "views 1 2, normal aged, ranks": (every("1", "2"), ("normal", "aged"), "ranks"),
-    "views 1 2, earlier, powers": (every("1", "2"), ("earlier",), "powers"),
-    "members, earlier, powers": (MEMBERS, ("earlier",), "powers"),
-}
-THIRD = {
-    "members, normal, tails": (MEMBERS, ("normal",), "tails"),
-    "recent members, normal, tails": (recent(MEMBERS), ("normal",), "tails"),
-    "recent members, normal, ranks": (recent(MEMBERS), ("normal",), "ranks"),
-    "recent 1 2, normal aged, ranks": (recent(every("1", "2")), ("normal", "aged"), "ranks"),
-    "recent 1 2, normal aged, tails": (recent(every("1", "2")), ("normal", "aged"), "tails"),
-    "members spectrum, earlier, powers": ((*MEMBERS, "spectrum 1"), ("earlier",), "powers"),
-}
-"""Views with their lengths in windows, memories, and how scores are fused; the second were written
-down once the first had been seen, as half of what was missed past-only was found too late."""
+def parts_of(variant: str) -> tuple[tuple[str, ...], list[str], str]:
+    """Views with their lengths in windows, memories, and how scores are fused."""
+    group, memories, fusion = variant.split(", ")
+    words = group.removeprefix("recent ").split()
+    views = tuple(f"{view} {length}" for view in VIEWS for length in words[1:])
+    if words[0] == "members":
+        views = (*MEMBERS, *(f"{view} 1" for view in words[1:]))
+    if group.startswith("recent "):
+        views = tuple(f"recent {v}" if v.split()[0] in ALIGNED else v for v in views)
+    return views, memories.split(), fusion
 
 
 def spectra(windows: np.ndarray, usual: np.ndarray) -> np.ndarray:
@@ -161,7 +165,7 @@ def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.nda
     found = dict(np.load(path)) if path.exists() else {}
     record, known = record_of(series.values, series.train, past, ()), len(found)
     for length, own in of_lengths(record).items():
-        for view in ("values", *VIEWS, *(f"recent {view}" for view in VIEWS if view in ALIGNED)):
+        for view in ("values", *VIEWS, *(f"recent {view}" for view in ALIGNED)):
             if f"{view} {length}, normal" not in found and (past or "recent" not in view):
                 nearest = distances(view, own)
                 found |= {f"{view} {length}, {memory}": x for memory, x in nearest.items()}
@@ -205,13 +209,9 @@ def tails(x: np.ndarray, known: np.ndarray) -> np.ndarray:
     return -np.log(1 - share) + np.maximum(x - base, 0) / scale
 
 
-def fused(
-    variant: tuple[tuple[str, ...], tuple[str, ...], str],
-    record: ChannelRecord,
-    found: dict[str, np.ndarray],
-) -> np.ndarray:
+def fused(variant: str, record: ChannelRecord, found: dict[str, np.ndarray]) -> np.ndarray:
     """The score of every step by a variant, smoothed as today's."""
-    (views, memories, fusion), lengths, rows = variant, of_lengths(record), []
+    (views, memories, fusion), lengths, rows = parts_of(variant), of_lengths(record), []
     known = np.arange(record.steps) < len(record.known)
     for view, memory in itertools.product(views, memories):
         own = lengths[view.split()[-1]]
@@ -225,17 +225,20 @@ def fused(
     return joined if record.past_only else record.smooth(joined)
 
 
-def measured(series: Labelled, past: bool, cache: Path) -> dict[str, float]:
-    """Figures of one series."""
+def measured(series: Labelled, past: bool, cache: Path) -> dict[str, Any]:
+    """Figures of one series, and counts of alarms of some."""
     found = all_distances(series, past, cache)
     record = record_of(series.values, series.train, past, ())
     scores = {"now": found["now"]}
-    if past:
-        scores["now, held"] = maximum_filter1d(
-            found["now"], record.width, origin=(record.width - 1) // 2
-        )
-    scores |= {k: fused(v, record, found) for k, v in (FIRST | SECOND | THIRD).items()}
-    return {name: judged(series, x) for name, x in scores.items()}
+    scores |= {name: fused(name, record, found) for name in (*FIRST, *SECOND, *THIRD)}
+    out: dict[str, Any] = {name: judged(series, x) for name, x in scores.items()}
+    odd, seen = odd_steps(record).alone, np.ones(record.steps, bool)
+    how = {"train": series.train, "rate": 0.01, "cool_down": record.width}
+    for name in ("now", *ALARMS) if past else ():
+        alarming = np.where(odd, scores[name], 0.0)
+        inside = judge_steps(alarming, alarming[None], seen, **how).inside
+        out[f"alarms, {name}"] = counted(series, inside, record.width)
+    return out
 
 
 def line_of(name: str, table: dict[str, Any], part: slice) -> str:
@@ -260,9 +263,13 @@ def main() -> None:
             table[series.collection].append(measured(series, past, cache))
         (cache / f"figures{', past' if past else ''}.json").write_text(json.dumps(table))
         print("past-only" if past else "later windows allowed", *table)
-        for name in table["UCR"][0]:
-            for part, rows in PARTS.items():
-                print(f"{name:30s} {part:4s} {line_of(name, table, rows)}", flush=True)
+        for name, (part, rows) in itertools.product(
+            ("now", *FIRST, *SECOND, *THIRD), PARTS.items()
+        ):
+            print(f"{name:36s} {part:4s} {line_of(name, table, rows)}", flush=True)
+        for name, key in itertools.product(("now", *ALARMS) if past else (), table):
+            found = summary([row[f"alarms, {name}"] for row in table[key]], 1)
+            print(f"alarms, {name:32s} {key:8s}", *words_of(found))
 
 
 if __name__ == "__main__":
