@@ -16,12 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from benchmarks.alarms import counted, summary, words_of
 from benchmarks.anomaly import COLLECTIONS, Labelled, all_series, judged
 from selftime.tasks.anomaly.alarms import judge_steps
-from selftime.tasks.anomaly.detect import (
-    DEFAULT_MEMBERS,
-    combine_scores,
-    fuse_scores,
-    record_of,
-)
+from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS as TODAY
+from selftime.tasks.anomaly.detect import combine_scores, fuse_scores, record_of
 from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord
 from selftime.tasks.anomaly.scores import SCORES
@@ -35,44 +31,27 @@ FINER = 8
 COMPONENTS = 32
 PARTS = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}
 """Series by place: the first choose, the second judge."""
-MEMORIES = ("normal", "aged", "earlier")
-"""The normal part alone; what is `AGE` old too; everything before too. Where later steps count,
-the latter two hold as much of what comes behind."""
 VIEWS = ("centred", "normalised", "spectrum", "statistics", "differences", "convolutions")
 ALIGNED = ("values", "centred", "normalised", "differences")
-MEMBERS = (
-    *("statistics 1", "statistics 2", "convolutions 1", "convolutions 2", "values 1"),
-    "normalised 1",
-)
+NOW = ("statistics 1", "statistics 2", "convolutions 1", "convolutions 2", "values 1")
+MEMBERS = (*NOW, "normalised 1")
 """The members of today, with windows of every few steps in the place of the matrix profile."""
-FIRST = (
-    "views 1, normal, ranks",
-    "views 1 2, normal, ranks",
-    "views 1 2, normal, tails",
-    "views ½ 1, normal, tails",
-    "views 1 2, earlier, tails",
-    "views 1 2, normal, powers",
-    "views 1 2, aged, powers",
-    "members, normal, powers",
-    "members, aged, powers",
-)
-SECOND = (
-    "views ½ 1 2, normal, ranks",
-    "views ½ 1 2, normal, tails",
-    "recent views 1 2, normal, ranks",
-    "recent views 1 2, normal, tails",
-    "views 1 2, normal aged, ranks",
-    "views 1 2, earlier, powers",
-    "members, earlier, powers",
-)
-THIRD = (
-    "members, normal, tails",
-    "recent members, normal, tails",
-    "recent members, normal, ranks",
-    "recent views 1 2, normal aged, ranks",
-    "recent views 1 2, normal aged, tails",
-    "members spectrum, earlier, powers",
-)
+ROUNDS = """views 1, normal, ranks; views 1 2, normal, ranks; views 1 2, normal, tails;
+views ½ 1, normal, tails; views 1 2, earlier, tails; views 1 2, normal, powers;
+views 1 2, aged, powers; members, normal, powers; members, aged, powers;
+
+views ½ 1 2, normal, ranks; views ½ 1 2, normal, tails; recent views 1 2, normal, ranks;
+recent views 1 2, normal, tails; views 1 2, normal aged, ranks; views 1 2, earlier, powers;
+members, earlier, powers;
+
+members, normal, tails; recent members, normal, tails; recent members, normal, ranks;
+recent views 1 2, normal aged, ranks; recent views 1 2, normal aged, tails;
+members spectrum, earlier, powers;
+
+recent members, earlier, powers; recent members, earlier, tails"""
+"""Views and their lengths in windows, memories, fusion. A round was written down before any of its
+figures was seen, and after those of the rounds before it."""
+VARIANTS = [" ".join(name.split()) for name in ROUNDS.split(";")]
 ALARMS = ("recent views 1 2, normal, ranks", "recent views 1 2, normal, tails")
 """Variants whose alarms are judged too."""
 
@@ -128,34 +107,28 @@ def distances(view: str, record: ChannelRecord) -> dict[str, np.ndarray]:
     """Distance of each window to the nearest one of every memory that does not overlap it."""
     width, starts = record.width, record.starts(record.width)
     stride = max(int(starts[1] - starts[0]) // FINER, 1) if len(starts) > 1 else 1
-    among = (
-        np.arange(0, record.steps - width + 1, stride) if view.split()[-1] in ALIGNED else starts
-    )
-    among = np.union1d(among, starts)
+    if view.split()[-1] not in ALIGNED:
+        stride *= FINER
+    among = np.union1d(np.arange(0, record.steps - width + 1, stride), starts)
     vectors = vectors_of(view, record, among).astype(np.float64)
     lengths = np.square(vectors).sum(axis=1)
     inside = int(np.searchsorted(among, record.train - width, side="right"))
-    gaps = {"earlier": width, "aged": max(width, AGE)}
-    out = {memory: np.full(len(starts), np.inf) for memory in MEMORIES}
+    gaps = {"normal": width, "earlier": width, "aged": max(width, AGE)}
+    out = {memory: np.full(len(starts), np.inf) for memory in gaps}
     rows = np.searchsorted(among, starts)
-    for i in range(0, len(rows), 256):
-        part = rows[i : i + 256]
-        squares = lengths[part, None] + lengths - 2 * vectors[part] @ vectors.T
-        for k, (start, own) in enumerate(zip(starts[i : i + 256], squares, strict=True), i):
-            before, behind = np.searchsorted(among, [start - width + 0.5, start + width - 0.5])
-            known = min(
-                own[: min(before, inside)].min(initial=np.inf),
-                own[behind:inside].min(initial=np.inf),
-            )
-            out["normal"][k] = known
-            for memory, gap in gaps.items():
-                before, behind = np.searchsorted(among, [start - gap + 0.5, start + gap - 0.5])
-                behind = len(own) if record.past_only else behind
-                found = [known, own[:before].min(initial=np.inf)]
-                out[memory][k] = min(*found, own[behind:].min(initial=np.inf))
-    return {
-        memory: np.sqrt(np.maximum(np.where(np.isfinite(x), x, 0), 0)) for memory, x in out.items()
-    }
+    for k, (start, row) in enumerate(zip(starts, rows, strict=True)):
+        if k % 256 == 0:
+            part = rows[k : k + 256]
+            squares = lengths[part, None] + lengths - 2 * vectors[part] @ vectors.T
+        own = squares[k % 256]
+        for memory, gap in gaps.items():
+            before, behind = np.searchsorted(among, [start - gap + 0.5, start + gap - 0.5])
+            if memory == "normal":
+                found = own[: min(before, inside)], own[behind:inside]
+            else:
+                found = own[:before], own[len(own) if record.past_only else behind :]
+            out[memory][k] = min(out["normal"][k], *(x.min(initial=np.inf) for x in found))
+    return {k: np.sqrt(np.maximum(np.where(np.isfinite(x), x, 0), 0)) for k, x in out.items()}
 
 
 def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.ndarray]:
@@ -170,7 +143,7 @@ def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.nda
                 nearest = distances(view, own)
                 found |= {f"{view} {length}, {memory}": x for memory, x in nearest.items()}
     if "now" not in found:
-        found["now"] = combine_scores(record, [SCORES[m](record) for m in DEFAULT_MEMBERS])
+        found["now"] = combine_scores(record, [SCORES[m](record) for m in TODAY])
     if len(found) > known:
         np.savez(path, **found)
     return found
@@ -178,22 +151,15 @@ def all_distances(series: Labelled, past: bool, cache: Path) -> dict[str, np.nda
 
 def of_lengths(record: ChannelRecord) -> dict[str, ChannelRecord]:
     """The record with windows of half, one and two widths."""
-    half = max(record.width // 2, 1)
-    return {
-        "½": replace(record, width=half),
-        "1": record,
-        "2": replace(record, width=record.double),
-    }
+    widths = {"½": max(record.width // 2, 1), "1": record.width, "2": record.double}
+    return {name: replace(record, width=width) for name, width in widths.items()}
 
 
 def ranks(x: np.ndarray, normal: np.ndarray, past: bool) -> np.ndarray:
     """Minus the logarithm of the share of normal and earlier windows, or of all, as far away."""
-    if not past:
-        return -np.log(1 - np.searchsorted(np.sort(x), x) / (len(x) + 1))
-    among, out = np.sort(x[normal]), np.empty(len(x))
-    later = np.flatnonzero(~normal)
-    out[normal] = -np.log(1 - np.searchsorted(among, x[normal]) / (len(among) + 1))
-    for i in later:
+    among = np.sort(x[normal] if past else x)
+    out = -np.log(1 - np.searchsorted(among, x) / (len(among) + 1))
+    for i in np.flatnonzero(~normal) if past else ():
         place = np.searchsorted(among, x[i])
         out[i] = -np.log(1 - place / (len(among) + 1))
         among = np.insert(among, place, x[i])
@@ -230,7 +196,7 @@ def measured(series: Labelled, past: bool, cache: Path) -> dict[str, Any]:
     found = all_distances(series, past, cache)
     record = record_of(series.values, series.train, past, ())
     scores = {"now": found["now"]}
-    scores |= {name: fused(name, record, found) for name in (*FIRST, *SECOND, *THIRD)}
+    scores |= {name: fused(name, record, found) for name in VARIANTS}
     out: dict[str, Any] = {name: judged(series, x) for name, x in scores.items()}
     odd, seen = odd_steps(record).alone, np.ones(record.steps, bool)
     how = {"train": series.train, "rate": 0.01, "cool_down": record.width}
@@ -263,10 +229,8 @@ def main() -> None:
             table[series.collection].append(measured(series, past, cache))
         (cache / f"figures{', past' if past else ''}.json").write_text(json.dumps(table))
         print("past-only" if past else "later windows allowed", *table)
-        for name, (part, rows) in itertools.product(
-            ("now", *FIRST, *SECOND, *THIRD), PARTS.items()
-        ):
-            print(f"{name:36s} {part:4s} {line_of(name, table, rows)}", flush=True)
+        for name, part in itertools.product(("now", *VARIANTS), PARTS):
+            print(f"{name:36s} {part:4s} {line_of(name, table, PARTS[part])}", flush=True)
         for name, key in itertools.product(("now", *ALARMS) if past else (), table):
             found = summary([row[f"alarms, {name}"] for row in table[key]], 1)
             print(f"alarms, {name:32s} {key:8s}", *words_of(found))
