@@ -107,16 +107,15 @@ def distances(view: str, record: ChannelRecord) -> dict[str, np.ndarray]:
     """Distance of each window to the nearest one of every memory that does not overlap it."""
     width, starts = record.width, record.starts(record.width)
     stride = max(int(starts[1] - starts[0]) // FINER, 1) if len(starts) > 1 else 1
-    if view.split()[-1] not in ALIGNED:
-        stride *= FINER
-    among = np.union1d(np.arange(0, record.steps - width + 1, stride), starts)
+    finer = np.arange(0, record.steps - width + 1, stride)
+    among = np.union1d(finer, starts) if view.split()[-1] in ALIGNED else starts
     vectors = vectors_of(view, record, among).astype(np.float64)
     lengths = np.square(vectors).sum(axis=1)
     inside = int(np.searchsorted(among, record.train - width, side="right"))
     gaps = {"normal": width, "earlier": width, "aged": max(width, AGE)}
     out = {memory: np.full(len(starts), np.inf) for memory in gaps}
     rows = np.searchsorted(among, starts)
-    for k, (start, row) in enumerate(zip(starts, rows, strict=True)):
+    for k, start in enumerate(starts):
         if k % 256 == 0:
             part = rows[k : k + 256]
             squares = lengths[part, None] + lengths - 2 * vectors[part] @ vectors.T
