@@ -19,7 +19,6 @@ import torch
 
 from benchmarks.gpu import operations_of, training_of
 from selftime.data.batch import Batch
-from selftime.data.principal import eigh
 from selftime.data.signals import Measurements
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import build_encoder
@@ -32,6 +31,7 @@ from selftime.engine.solve import SAMPLE_SIZE
 from selftime.objectives.spectral import (
     TRIAL_SERIES,
     basis_copies,
+    eigh,
     trial_copies,
 )
 from selftime.views.mild import Mild, copies

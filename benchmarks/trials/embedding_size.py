@@ -17,7 +17,6 @@ import torch.nn.functional as F
 
 from benchmarks.open_data import UCR, UEA, load
 from selftime.data import scaling
-from selftime.data.principal import eigh
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
@@ -29,6 +28,7 @@ from selftime.objectives.spectral import (
     Spectral,
     covariance_of_all,
     covariance_within,
+    eigh,
     principal_basis,
     whitener,
 )

@@ -24,12 +24,14 @@ import numpy as np
 
 from benchmarks.open_data import UCR, UEA, load
 from selftime.data.arrays import number_classes
+from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_per_class
 from selftime.encoders import builders
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.wrappers.projected import Standardised
+from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.tasks.probing.probe import Probe
 
@@ -45,17 +47,22 @@ def half_of(index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return first
 
 
-def measured(name: str, split: int) -> tuple[list[float], float]:
-    """Accuracy in percent at each number of labels, and CPU seconds to learn."""
+def halves_of(
+    name: str, split: int, most: int
+) -> tuple[SeriesSet, np.ndarray, np.ndarray, np.ndarray]:
+    """Series of a training part, at most so many, their classes, and rows to learn and judge."""
     (series, _), rng = load(name), np.random.default_rng(split)
-    if len(series) > MOST_SERIES:
-        series = series[np.sort(rng.permutation(len(series))[:MOST_SERIES])]
+    if len(series) > most:
+        series = series[np.sort(rng.permutation(len(series))[:most])]
     index = number_classes(series.labels)[1]
     first = half_of(index, rng)
-    learn, judged = np.flatnonzero(first), np.flatnonzero(~first)
-    start = time.process_time()
-    model = pretrain(series[learn], progress=False)
-    seconds = time.process_time() - start
+    return series, index, np.flatnonzero(first), np.flatnonzero(~first)
+
+
+def accuracy_of(
+    model: Model, series: SeriesSet, index: np.ndarray, learn: np.ndarray, judged: np.ndarray
+) -> list[float]:
+    """Accuracy in percent at each number of labels."""
     x, accuracy = model.embed(series, progress=False).astype(np.float64), []
     for shots in SHOTS:
         hits = []
@@ -66,7 +73,16 @@ def measured(name: str, split: int) -> tuple[list[float], float]:
             probe = Probe(reference_bank=model.reference_bank).fit(x[rows], index[rows])
             hits.append((probe.predict(x[judged]) == index[judged]).mean())
         accuracy.append(100 * float(np.mean(hits)))
-    return accuracy, seconds
+    return accuracy
+
+
+def measured(name: str, split: int) -> tuple[list[float], float]:
+    """Accuracy in percent at each number of labels, and CPU seconds to learn."""
+    series, index, learn, judged = halves_of(name, split, MOST_SERIES)
+    start = time.process_time()
+    model = pretrain(series[learn], progress=False)
+    seconds = time.process_time() - start
+    return accuracy_of(model, series, index, learn, judged), seconds
 
 
 def use(features: int, groups: int, most_steps: int | None) -> None:

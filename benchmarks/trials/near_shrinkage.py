@@ -31,15 +31,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.open_data import UCR, UEA, load
-from benchmarks.trials.halves import half_of
-from selftime.data.arrays import number_classes
-from selftime.data.principal import eigh
-from selftime.data.splits import draw_per_class
+from benchmarks.trials.halves import accuracy_of, halves_of
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.spectral import near_covariance, near_weight, of_trace_one
-from selftime.tasks.probing.probe import Probe
+from selftime.objectives.spectral import eigh, near_covariance, near_weight, of_trace_one
 
-SHOTS, DRAWS, MOST_SERIES = (1, 2, 5, None), 10, 2000
+MOST_SERIES = 2000
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -121,27 +117,12 @@ VARIANTS: dict[str, Mix] = {
 
 def measured(name: str, cut: int, variants: list[str]) -> np.ndarray:
     """Accuracy in percent of each variant at each number of labels."""
-    (series, _), rng = load(name), np.random.default_rng(cut)
-    if len(series) > MOST_SERIES:
-        series = series[np.sort(rng.permutation(len(series))[:MOST_SERIES])]
-    index = number_classes(series.labels)[1]
-    first = half_of(index, rng)
-    learn, judged = np.flatnonzero(first), np.flatnonzero(~first)
+    series, index, learn, judged = halves_of(name, cut, MOST_SERIES)
     found = []
     for variant in variants:
         with patch("selftime.objectives.spectral.with_near", VARIANTS[variant]):
             model = pretrain(series[learn], progress=False)
-        x, row = model.embed(series, progress=False).astype(np.float64), []
-        for shots in SHOTS:
-            hits = []
-            for draw in range(DRAWS if shots else 1):
-                rows = learn
-                if shots:
-                    rows = learn[draw_per_class(index[learn], shots, np.random.default_rng(draw))]
-                probe = Probe(reference_bank=model.reference_bank).fit(x[rows], index[rows])
-                hits.append((probe.predict(x[judged]) == index[judged]).mean())
-            row.append(100 * float(np.mean(hits)))
-        found.append(row)
+        found.append(accuracy_of(model, series, index, learn, judged))
     return np.array(found)
 
 

@@ -47,7 +47,6 @@ from torch import Tensor
 from benchmarks.dual_probe import hits_of
 from benchmarks.unlabelled import CHOOSE, SHOTS, picks_of, split_of, whole_set
 from selftime.data import scaling
-from selftime.data.principal import eigh
 from selftime.data.windows import batch_of, batches
 from selftime.engine.choices import resolve
 from selftime.engine.pretrain import BANK_SIZE
@@ -56,6 +55,7 @@ from selftime.objectives.spectral import (
     Spectral,
     covariance_of_all,
     covariance_within,
+    eigh,
     near_covariance,
     near_pairs,
     of_trace_one,

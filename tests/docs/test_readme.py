@@ -102,6 +102,7 @@ def test_the_line_of_the_hub_runs_on_bundled_data(tmp_path, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_TOKEN", "hf_of_this_machine_alone")
     x = st.sample("JapaneseVowels", "train")
     kept = st.Classifier(st.pretrain(x, encoder="quantiles")).fit(x[::9])

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.wrappers.projected import Projected
-from selftime.objectives.spectral import Spectral, principal_basis
+from selftime.objectives.spectral import Spectral, eigh, principal_basis, whitener, whitening
 from selftime.views.mild import Mild, copies
 
 
@@ -94,6 +94,30 @@ def test_equals_plain_loops_from_the_definition(dim, penalty):
     assert got.shape == (12, min(dim, 10))
     scale = np.abs(wanted @ wanted.T).max()  # the sign of each direction is free, products are not
     np.testing.assert_allclose(got @ got.T, wanted @ wanted.T, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-13, 1e-200, 1e200, 1e-310])
+@pytest.mark.parametrize("rank", [1, 3, 60])
+def test_eigenvectors_give_the_matrix_back(unit, rank):
+    found = np.zeros((60, 60))
+    found[:40, :40] = 1.0 if rank == 1 else 0.0  # many equal directions
+    if rank > 1:
+        some = np.random.default_rng(0).normal(size=(60, rank))
+        found = some @ some.T
+    e, Q = (part.numpy() for part in eigh(torch.from_numpy(unit * found)))
+    assert np.all(np.diff(e) >= 0)
+    np.testing.assert_allclose((Q * (e / unit)) @ Q.T, found, atol=1e-10)
+    np.testing.assert_allclose(Q.T @ Q, np.eye(60), atol=1e-10)
+
+
+def test_whitening_by_cholesky_keeps_the_products_of_whitening_by_eigenvectors():
+    some = torch.from_numpy(np.random.default_rng(0).normal(size=(12, 9)))
+    S, p = some[:, :9].T @ some, torch.from_numpy(np.random.default_rng(1).normal(size=(5, 9)))
+    e, Q = eigh(S)
+    wanted, got = p @ (Q / whitening(e, 0.1)), p @ whitener(S, 0.1)
+    torch.testing.assert_close(got @ got.T, wanted @ wanted.T)
+    nothing = whitener(torch.zeros(3, 3).double(), 0.1)
+    assert torch.isfinite(nothing).all()
 
 
 def test_copies_spread_as_the_definition_promises():

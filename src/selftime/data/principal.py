@@ -1,26 +1,14 @@
 """Principal axes: the directions in which vectors vary most."""
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
-
-from selftime.data.threads import one_thread
-
-
-def eigh(matrix: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, "d"], Float64[Tensor, "d d"]]:
-    """Return eigenvalues in ascending order, and eigenvectors as columns."""
-    exponent = torch.frexp(matrix.abs().max())[1]
-    with one_thread():  # of entries near 1: some solvers give up on those near 1e-13
-        e, Q = torch.linalg.eigh(torch.ldexp(matrix, -exponent))
-    return torch.ldexp(e, exponent), Q
+from jaxtyping import Float
 
 
 def principal_axes(
     moments: Float[np.ndarray, "D D"],
 ) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D D"]]:
     """Return the variance along each axis, largest first, none below 0, and the axes as columns."""
-    variances, axes = (found.numpy() for found in eigh(torch.from_numpy(moments)))
+    variances, axes = np.linalg.eigh(moments)
     return np.maximum(variances[::-1], 0.0), axes[:, ::-1]
 
 

@@ -19,10 +19,10 @@ from selftime.engine.embeddings import Embeddings
 from selftime.estimators.classifier import Classifier
 from selftime.objectives.supervised.targets import AnyClasses
 from selftime.serving.bodies import ARROW, Payload
+from selftime.serving.options import search_options
 from selftime.serving.shelf import Served
 from selftime.tasks.evaluation.predictions import predictions_of
 from selftime.web.replies import Refusal, json_list, json_of
-from selftime.web.requests import short
 
 _MOST_ROWS, _MOST_VALUES = 8, 1 << 15
 """Series that are encoded at a time, fewer where these hold more values: eight take twice the time
@@ -37,9 +37,6 @@ TASK_CLASSES: dict[str, tuple[str, ...]] = {
 }
 """Classes of what answers each task; all with a model embed."""
 
-
-WHERE_WORDS = {"id": "only_id", "label": "only_label", "start": "after", "end": "before"}
-"""Options that say which entries of an index may be hits, by what they look at."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -193,39 +190,6 @@ def answer_alone(
     if task == "search":
         return Reply(found.search(series, **search_options(asked)).to_columns(), {})
     return Reply(found.predictions(series).to_columns(), {})
-
-
-def search_options(asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return options of a search that stand after ``?``, called as the command calls them.
-
-    Raises:
-        Refusal: one that cannot be read.
-    """
-    where = {name: asked[word] for name, word in WHERE_WORDS.items() if word in asked}
-    exact = asked.get("exact", "false")
-    if exact not in ("true", "false"):
-        raise Refusal(422, f"got ?exact={short(exact)}, wanted true or false")
-    given = asked.get("apart", "1")
-    try:
-        apart = float(given)
-    except ValueError:
-        apart = -1.0
-    if not (0 <= apart < float("inf")):
-        raise Refusal(422, f"got ?apart={short(given)}, wanted window lengths, 0 or more")
-    k = number_of(asked, "k", 10)
-    return {"k": k, "where": where, "apart": apart, "exact": exact == "true"}
-
-
-def number_of(asked: Mapping[str, str], name: str, usual: int) -> int:
-    """Return a whole number that stands after ``?``, from 1 to 1,000.
-
-    Raises:
-        Refusal: it is none.
-    """
-    given = asked.get(name, str(usual))
-    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= 1_000):
-        raise Refusal(422, f"got ?{name}={given[:20]}, wanted 1 to 1,000")
-    return int(given)
 
 
 def body_of_answer(served: Served, answer: Reply, notes: Sequence[str], media: str) -> bytes:

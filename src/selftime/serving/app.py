@@ -17,7 +17,8 @@ from selftime.serving.answers import tasks_of
 from selftime.serving.bodies import ARROW
 from selftime.serving.limits import Limits
 from selftime.serving.metrics import CONTENT_TYPE
-from selftime.serving.service import OF_TASKS, READING, Service
+from selftime.serving.options import OF_TASKS
+from selftime.serving.service import READING, Service
 from selftime.serving.shelf import Served, Shelf
 from selftime.web.replies import JSON, Refusal, add_errors, plain, response_of
 

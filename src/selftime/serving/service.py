@@ -25,6 +25,7 @@ from selftime.serving.batching import Batcher
 from selftime.serving.bodies import ARROW, Payload, Readable, payload_of
 from selftime.serving.limits import Limits
 from selftime.serving.metrics import Metrics
+from selftime.serving.options import OF_TASKS
 from selftime.serving.shelf import Served, Shelf
 from selftime.serving.streams import StreamRoom, begin_stream, timepoints_of
 from selftime.web.replies import JSON, Refusal, json_of, plain
@@ -35,18 +36,6 @@ Result = TypeVar("Result")
 
 READING = ("id", "time", "label", "group", "channels", "layout", "time_zone")
 """Options of :func:`selftime.read` that a request may give for a table."""
-OF_TASKS: dict[str, dict[str, str]] = {
-    "search": {
-        "k": "hits of each query, 1 to 1,000; 10 where it is left out",
-        "only_id": "hits of these ids alone, with * and ?",
-        "only_label": "hits of these labels alone, with * and ?",
-        "after": "hits that begin at this time or step, or later",
-        "before": "hits that end at this time or step, or earlier",
-        "apart": "window lengths between hits of a recording; 1 where it is left out",
-        "exact": "true: look at every entry of an approximate index",
-    }
-}
-"""Options of a task, and what each says."""
 _REFRESH = 2.0
 """Seconds from one look at the folders to the next."""
 

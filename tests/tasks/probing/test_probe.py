@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.probing import ridge
 from selftime.tasks.probing.probe import (
     DEFAULT_TEMPERATURE,
     FEW_PENALTY,
@@ -96,20 +95,6 @@ def test_many_labels_choose_the_penalty_by_cases_left_out():
     assert Probe(penalty=0.07).fit(X, y).penalty_ == 0.07
     few = np.flatnonzero(y == y[0])[:19].tolist() + np.flatnonzero(y != y[0])[:19].tolist()
     assert Probe().fit(X[few], y[few] == y[0]).penalty_ == FEW_PENALTY
-
-
-def test_a_penalty_is_chosen_on_a_share_of_many_cases(monkeypatch):
-    X, y = cases(400, 10)
-    signs, seen = class_signs(y, 3), []
-
-    def watched(cases, targets, penalty):
-        seen.append(len(cases))
-        return ridge_with_intercept(cases, targets, penalty)
-
-    monkeypatch.setattr(ridge, "_MOST_CASES", 150)
-    monkeypatch.setattr(ridge, "ridge_with_intercept", watched)
-    ridge.least_error_penalty(X, signs, PENALTIES)
-    assert seen == [134] * len(PENALTIES)
 
 
 def test_temperature_is_the_likeliest():

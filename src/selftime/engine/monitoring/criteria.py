@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.data.principal import eigh
 from selftime.encoders.base import Encoder
 from selftime.engine.monitoring.monitors import effective_rank
+from selftime.objectives.spectral import eigh
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View, copies
 from selftime.views.pairs import crop

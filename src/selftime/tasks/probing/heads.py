@@ -8,14 +8,12 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from selftime.tasks.probing.probe import Probe, logistic_temperature
-from selftime.tasks.probing.ridge import ridge_with_intercept
+from selftime.tasks.probing.probe import FEW_PENALTY, Probe, logistic_temperature
+from selftime.tasks.probing.ridge import ridge_of_least_error, ridge_with_intercept
 from selftime.tasks.probing.semi import LabelSpreading, Prototypes, SelfTraining, SemiSupervised
 
-_VALUE_PENALTIES = 10.0 ** np.arange(-4, 3)
+_VALUE_PENALTIES: list[float] = (10.0 ** np.arange(-4, 3)).tolist()
 """Shares of the mean squared length that the penalty for values is chosen from."""
-_LABEL_PENALTY = 0.05
-"""Penalty for several labels, as of the probe for classes."""
 
 
 class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -28,10 +26,8 @@ class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-
     def fit(self, X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"]) -> "ValueProbe":
         """Fit on vectors and their values."""
         X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
-        fits = [ridge_with_intercept(X, Y, penalty) for penalty in _VALUE_PENALTIES]
-        best = int(np.argmin([np.square(held_out - Y).mean() for *_, held_out in fits]))
-        self.penalty_ = float(_VALUE_PENALTIES[best])
-        self.coef_, self.intercept_, _ = fits[best]
+        best = ridge_of_least_error(X, Y, _VALUE_PENALTIES)
+        self.penalty_, self.coef_, self.intercept_, _ = best
         return self
 
     def predict(self, X: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n K"]:
@@ -52,7 +48,7 @@ class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no ty
     def fit(self, X: Float[np.ndarray, "n D"], Y: Any) -> "LabelsProbe":
         """Fit on vectors and 0 or 1 for each label (n,K)."""
         X, signs = np.asarray(X, np.float64), 2.0 * np.asarray(Y) - 1
-        self.coef_, self.intercept_, held_out = ridge_with_intercept(X, signs, _LABEL_PENALTY)
+        self.coef_, self.intercept_, held_out = ridge_with_intercept(X, signs, FEW_PENALTY)
         self.temperature_ = logistic_temperature(held_out, signs)
         return self
 

@@ -16,7 +16,7 @@ from selftime.data.splits import draw_stratified
 from selftime.tasks.probing.reference_bank import MIN_NORM, most_confident_share, neighbour_mean
 from selftime.tasks.probing.ridge import (
     class_signs,
-    least_error_penalty,
+    ridge_of_least_error,
     ridge_with_intercept,
 )
 
@@ -53,8 +53,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     ``penalty`` fixes it for any number of labels. Fitted, ``coef_`` (K,D) are weights of vectors
     moved towards their neighbours, ``own_coef_`` (K,D) those learned from pseudo-labels, of vectors
-    as they are. Some hundreds of vectors in the
-    bank are enough; time grows with the cube of their number.
+    as they are. Some hundreds of vectors in the bank are enough; time grows with the cube of their
+    number.
     """
 
     classes_: Shaped[np.ndarray, "K"]
@@ -91,8 +91,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         signs = class_signs(index, len(self.classes_))
         near = self._move_to_neighbours(X)
         among = penalties_for(labels) if self.penalty is None else (self.penalty,)
-        self.penalty_ = least_error_penalty(near, signs, among)
-        self.coef_, self.intercept_, held_out = ridge_with_intercept(near, signs, self.penalty_)
+        best = ridge_of_least_error(near, signs, among)
+        self.penalty_, self.coef_, self.intercept_, held_out = best
         bank = X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
         moved = self._move_to_neighbours(bank)
         shift, scale = self._normalisation(labels, moved)

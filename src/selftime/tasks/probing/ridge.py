@@ -1,14 +1,12 @@
 """Ridge regression in closed form (Hoerl and Kennard 1970, equation 2.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
-
-from selftime.data.principal import eigh
-from selftime.data.threads import one_thread
+from scipy.linalg import cho_factor, cho_solve
 
 
 def solve_ridge(
@@ -18,11 +16,8 @@ def solve_ridge(
     if not len(xx):
         return xy
     penalised = xx + penalty * np.eye(len(xx))
-    with one_thread():
-        factor = torch.linalg.cholesky(torch.from_numpy(penalised))
-        sides = torch.from_numpy(np.array(xy, penalised.dtype))
-        found: np.ndarray = torch.cholesky_solve(sides, factor).numpy()
-    return found
+    factor = cho_factor(penalised, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, xy, check_finite=False))
 
 
 def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
@@ -77,27 +72,21 @@ def ridge_with_intercept(
     return weights, Ym - weights @ Xm, held_out + Ym
 
 
-_MOST_CASES = 5_000
-"""Cases that a penalty is chosen on at most: more say the same."""
+class RidgeFit(NamedTuple):
+    """A penalty, and what :func:`ridge_with_intercept` returns for it."""
+
+    penalty: float
+    weights: Float[np.ndarray, "K D"]
+    offsets: Float[np.ndarray, "K"]
+    left_out: Float[np.ndarray, "n K"]
 
 
-def least_error_penalty(
-    X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalties: Sequence[float]
-) -> float:
-    """Return the penalty with the least mean squared error on cases left out, the first of equals.
-
-    Of many cases every second, third, … one is looked at.
-    """
-    if len(penalties) == 1:
-        return penalties[0]
-    step = -(-len(X) // _MOST_CASES)
-    cases, targets = X[::step], Y[::step]
-
-    def error(penalty: float) -> float:
-        left_out = ridge_with_intercept(cases, targets, penalty)[2]
-        return float(np.square(left_out - targets).mean())
-
-    return min(penalties, key=error)
+def ridge_of_least_error(
+    X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalties: Iterable[float]
+) -> RidgeFit:
+    """Return the fit with the least mean squared error on cases left out, the first of equals."""
+    fits = [RidgeFit(penalty, *ridge_with_intercept(X, Y, penalty)) for penalty in penalties]
+    return min(fits, key=lambda fit: float(np.square(fit.left_out - Y).mean()))
 
 
 def class_signs(index: Int[np.ndarray, "n"], classes: int) -> Float[np.ndarray, "n K"]:
@@ -116,7 +105,7 @@ class RidgePath:
     @classmethod
     def of(cls, xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"]) -> "RidgePath":
         """Return the path of the moments XᵀX and XᵀY."""
-        values, basis = (found.numpy() for found in eigh(torch.from_numpy(xx)))
+        values, basis = np.linalg.eigh(xx)
         return cls(np.maximum(values, 0.0), basis, basis.T @ xy)
 
     def weights(self, penalty: float) -> Float[np.ndarray, "D K"]:
