@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
+from selftime.door import language, through
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed import compiling_numba as kernels
+from selftime.engine.threads import map_on_threads, share_of_thread
 
 FORKED = """
 import multiprocessing
@@ -135,6 +137,38 @@ def test_threads_change_no_bit_of_compiled_features(name):
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(*found)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_items_are_shared_out_to_threads_in_order_and_in_the_words_of_the_door():
+    with through("command line"):
+        found = list(map_on_threads(lambda i: (i, torch.get_num_threads(), language()), range(9)))
+    assert found == [(i, 1, "command line") for i in range(9)]
+    assert list(map_on_threads(lambda _: torch.get_num_threads(), [0])) == [2]
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_error_of_a_thread_comes_to_the_caller_who_keeps_all_threads():
+    with pytest.raises(ZeroDivisionError):
+        list(map_on_threads(lambda i: 1 // (i - 3), range(9)))
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_batches_of_threads_hold_no_more_series_than_one_batch():
+    assert share_of_thread(1000, 1e5, most=256) == 128
+    assert share_of_thread(100, 1e5, most=256) == 25
+    assert share_of_thread(100, 128.0, most=256) == 64  # fewer are not worth a thread
+    assert share_of_thread(100, 1.0, most=32) == 32
 
 
 PROFILED = """

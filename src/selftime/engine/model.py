@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from selftime import door
 from selftime.data import scaling
+from selftime.data.batch import Batch
 from selftime.data.channels import match_channels
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
@@ -29,7 +30,6 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal, signal_from
 from selftime.data.storage import folder_at, read_stored, with_checksum
-from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder, device_of
 from selftime.encoders.quantisation import halved, pack_tensors, unpack_tensors
 from selftime.encoders.registry import rebuild, recipe_of
@@ -38,6 +38,7 @@ from selftime.engine import hub
 from selftime.engine.card import card_tables, card_text, check_card
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.engine.symbol_head import HEAD_TENSORS, SymbolHead, read_head
+from selftime.engine.threads import map_batches
 from selftime.progress import Progress, open_progress
 
 StoredPrecision = Literal["full", "half"]
@@ -125,17 +126,13 @@ class Model(Tabular):
             ModelError: weights so large that vectors are not finite.
         """
         series = self.check(read(x, kind=kind_for(x, self.kind)))
-        order = by_length(series) if series.is_ragged else np.arange(len(series))
         out = make_room((len(series), self.dim), beside=series.steps)
         needed = _COPIES_OF_VALUES * bytes_held(series.steps) + bytes_held(out)
         door.tell(memory_note("embedding", needed))
         done, device = 0, device_of(self.encoder)
         with open_progress(progress) as tell:
-            for batch in batches(series, size=batch_size, order=order):
-                rows = order[done : done + batch_size]
-                with torch.inference_mode():  # left before the caller goes on
-                    scaled = self.scaling.apply(batch).to(device)
-                    out[rows] = self.encoder.embed(scaled).cpu().numpy()
+            for rows, vectors in map_batches(self._vectors, series, device, batch_size):
+                out[rows] = vectors
                 release(out)
                 done += len(rows)
                 tell("embedding", done, len(series))
@@ -145,6 +142,11 @@ class Model(Tabular):
                 "or diverged, so load another one or pretrain again"
             )
         return out
+
+    @torch.inference_mode()
+    def _vectors(self, batch: Batch) -> Float32[np.ndarray, "B D"]:
+        scaled = self.scaling.apply(batch).to(device_of(self.encoder))
+        return np.asarray(self.encoder.embed(scaled).cpu())
 
     def to_columns(self) -> dict[str, Any]:
         """Return the card, a fact in each row: its section, its name and its value as text."""

@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
 from selftime.door import tell
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import ClosedForm
+from selftime.engine.threads import map_on_threads
+from selftime.objectives.base import ClosedForm, Moments
 from selftime.objectives.distributed import place
 from selftime.progress import Progress, silent
 
@@ -63,18 +65,23 @@ def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
     Processes that `accelerate launch` or `torchrun` started share out the batches, and all learn
     the same encoder, that of a single one within rounding: randomness belongs to the batch, and
     moments add. Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies
-    of one batch, not by the number of series. A pass that is not done at ``until``, a time of
-    ``time.perf_counter``, ends there, after at least one batch of series in random order.
+    of one batch a thread, not by the number of series. A pass that is not done at ``until``, a time
+    of ``time.perf_counter``, ends there, after at least one batch of series in random order.
     """
     first = batch_of(series, sample_for(series, seed))
     rank, world = join_processes()
     objective.prepare(scaling.apply(first), generator(seed, 0))
     moments = None
     order = None if until is None else np.random.default_rng([seed, 2]).permutation(len(series))
-    for part, batch in enumerate(batches(series, size=batch_size, order=order), start=1):
-        if (part - 1) % world != rank:
-            continue
-        new = objective.accumulate(scaling.apply(batch), generator(seed, part))
+    parts = enumerate(batches(series, size=batch_size, order=order), start=1)
+    own = islice(parts, rank, None, world)
+
+    @torch.no_grad()  # of threads, which do not know of that of their caller
+    def add(numbered: tuple[int, Batch]) -> tuple[int, Moments]:
+        part, batch = numbered
+        return part, objective.accumulate(scaling.apply(batch), generator(seed, part))
+
+    for part, new in map_on_threads(add, own):
         moments = moments + new if moments else new
         done = min(part * batch_size, len(series))
         progress("learning", done, len(series))

@@ -89,6 +89,16 @@ def test_shares_of_the_twin_agree_to_the_bit(rng, channels, features):
     assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("lengths", [[1], [9], [64], [150], [301], [150, 64, 9]])
+def test_series_abreast_agree_with_the_twin_to_the_bit(rng, channels, lengths):
+    """Sixteen of one length are counted together, the rest of them one by one."""
+    x = ragged(rng, [steps for steps in lengths for _ in range(23)], channels=channels)
+    encoder = MiniRocket(channels=channels, length=200, features=84 * 59)
+    encoder.prepare(x, rng)
+    assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
+
+
 def test_shares_alone_are_those_beside_other_poolings(rng):
     x = ragged(rng, [200, 133, 64, 9, 1])
     several = MiniRocket(channels=1, length=200, features=84 * 4 * 59, poolings=POOLINGS)

@@ -17,6 +17,8 @@ from selftime.door import tell
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+LANES = 16
+"""Series or rows that are worked on side by side: two vector registers of eight floats."""
 UNKEPT = (
     "compiled loops are not kept for other processes ({}), which takes each of them some seconds: "
     "set NUMBA_CACHE_DIR to a folder that can be written"

@@ -21,8 +21,8 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.data.graph import is_traced, is_whole
 from selftime.encoders.base import Encoder, check_channels, check_least
-from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
-from selftime.encoders.fixed.quantiles_numba import LANES, quantiles_of_rows
+from selftime.encoders.fixed.compiling_numba import LANES, parallel_over_series, runs_compiled
+from selftime.encoders.fixed.quantiles_numba import quantiles_of_rows
 from selftime.encoders.fixed.rocket_torch import in_chunks
 from selftime.shapes import Lengths, Tokens, Values
 

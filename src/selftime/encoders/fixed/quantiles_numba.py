@@ -7,9 +7,8 @@ the values, so that one vector instruction orders a pair in several rows at once
 import numpy as np
 from numpy import float32, float64
 
-from selftime.encoders.fixed.compiling_numba import compile_kernel
+from selftime.encoders.fixed.compiling_numba import LANES, compile_kernel
 
-LANES = 16  # rows in a block: two vector registers of eight floats
 _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, check_channels, check_least
-from selftime.encoders.fixed import rocket_numba, rocket_torch
+from selftime.encoders.fixed import rocket_torch
+from selftime.encoders.fixed.abreast_numba import minirocket_on_cpu
 from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
 from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.encoders.fixed.rocket_torch import differences as differences_of
@@ -57,9 +58,7 @@ class KernelBank(nn.Module):
             np.array([ROCKET_POOLINGS.index(name) for name in poolings]),
         )
         rows = series.contiguous().numpy()
-        parallel_over_series(
-            rocket_numba.minirocket_on_cpu, len(rows), rows, lengths.numpy(), plan, out.numpy()
-        )
+        parallel_over_series(minirocket_on_cpu, len(rows), rows, lengths.numpy(), plan, out.numpy())
         return out
 
     def prepare(self, series: Values, lengths: Lengths, rng: Generator) -> None:

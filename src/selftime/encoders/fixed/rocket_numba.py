@@ -1,4 +1,4 @@
-"""MiniRocket and MultiRocket on the CPU: compiled loops, one thread to each run of series.
+"""MiniRocket and MultiRocket of one series on the CPU, in compiled loops.
 
 The response of a kernel is written once into a buffer that stays in the first-level cache, and
 all its biases are counted from there. Poolings of the steps above a bias are those of MultiRocket
@@ -17,65 +17,11 @@ ROCKET_POOLINGS = ("ppv", "mpv", "mipv", "lspv")
 _LANES = 32  # four vector registers of eight floats: the step of the unrolled counting loop
 TAPS = np.array(list(itertools.combinations(range(9), 3)))
 """(84,3) positions of the weight 2 in each kernel of length 9; the other six weigh −1."""
-_Terms = tuple[np.ndarray, np.ndarray, np.ndarray]
-_Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+BankPlan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @compile_kernel()
-def minirocket_on_cpu(
-    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
-) -> None:
-    """Write features (B,P,F) of series ``start`` to ``stop`` into ``out``.
-
-    The plan has dilations (E,), the number of biases of each kernel at each of them (E,), the
-    channels (84·E,M) that each kernel reads, −1 where fewer than M, biases (F,) by dilation, then
-    kernel, and poolings (P,), indices into :data:`ROCKET_POOLINGS`.
-    """
-    F = out.shape[2]
-    biases, shares = np.zeros(F + 3, float32), np.empty(F + 3, float32)  # 3: beyond the last four
-    biases[:F] = plan[3]
-    shares_alone = series.shape[1] == 1 and len(plan[4]) == 1 and plan[4][0] == 0
-    for b in range(start, stop):
-        if shares_alone:
-            shares_of_series(series[b, :, : lengths[b]], plan, biases, shares)
-            out[b, 0] = shares[:F]
-        else:
-            features_of_series(series[b, :, : lengths[b]], plan, out[b])
-
-
-@compile_kernel()
-def shares_of_series(x: np.ndarray, plan: _Plan, biases: np.ndarray, out: np.ndarray) -> None:
-    """Shares (F + 3,) of one series (1,T), to the bit those of :func:`features_of_series`.
-
-    The response is counted where it comes into being and never written down, which takes three
-    quarters of the time. Biases are counted in fours and twos; those of the next kernel that are
-    counted with them are counted anew with it, so that both arrays have room for three more.
-    """
-    dilations, counts, subsets, _, _ = plan
-    T = x.shape[1]
-    room = 4 * dilations.max()
-    padded = padding_for(T + 2 * room, 1)
-    rows = np.empty((9, T), float32)
-    first = 0
-    for e in range(len(dilations)):
-        sum_channels_into(x, subsets[e * 84], room, dilations[e], padded)
-        centred_shifts_into(padded, room, T, dilations[e], rows)
-        _weigh(rows)
-        for kernel in range(84):
-            lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
-            i, j, k = TAPS[kernel]
-            terms = rows[i][lo:], rows[j][lo:], rows[k][lo:]
-            last = first + counts[e]
-            while first < last - 2:
-                share_above_four(terms, n, biases, first, out)
-                first += 4
-            if first < last:
-                share_above_two(terms, n, biases, first, out)
-            first = last
-
-
-@compile_kernel()
-def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
+def features_of_series(x: np.ndarray, plan: BankPlan, out: np.ndarray) -> None:
     """Features (P,F) of one series (C,T)."""
     dilations, counts, subsets, biases, poolings = plan
     T, several = x.shape[1], x.shape[0] > 1
@@ -94,8 +40,8 @@ def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
             else:
                 if kernel == 0:
                     centred_shifts_into(padded, room, T, dilations[e], rows)
-                    _weigh(rows)
-                _respond(rows, kernel, lo, response[:n])
+                    weigh_shifts(rows)
+                respond_by_rows(rows, kernel, lo, response[:n])
             response[n : whole_registers(n)] = -np.inf
             last = first + counts[e]
             pool(poolings, response, n, biases, (first, last), out)
@@ -178,7 +124,7 @@ def centred_shifts_into(
 
 
 @compile_kernel()
-def _weigh(rows: np.ndarray) -> None:
+def weigh_shifts(rows: np.ndarray) -> None:
     """Triple the rows and take a third of the sum of all nine from each."""
     # Any three of them then add up to thrice these three minus all nine: to a kernel's response.
     third = rows[0].copy()
@@ -203,43 +149,12 @@ def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
 
 
 @compile_kernel()
-def _respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
+def respond_by_rows(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
     """Response of one kernel from step ``lo`` on, out of weighed rows."""
     i, j, k = TAPS[kernel]
     a, b, c = rows[i][lo:], rows[j][lo:], rows[k][lo:]
     for t in range(len(out)):
         out[t] = (a[t] + b[t]) + c[t]
-
-
-@compile_kernel()
-def share_above_four(terms: _Terms, n: int, biases: np.ndarray, f: int, out: np.ndarray) -> None:
-    """Share of steps at which a + b + c exceeds each of four biases from f on."""
-    a, b, c = terms
-    b0, b1, b2, b3 = biases[f], biases[f + 1], biases[f + 2], biases[f + 3]
-    c0, c1, c2, c3 = int32(0), int32(0), int32(0), int32(0)
-    for t in range(n):
-        value = (a[t] + b[t]) + c[t]
-        c0 = int32(c0 + int32(value > b0))
-        c1 = int32(c1 + int32(value > b1))
-        c2 = int32(c2 + int32(value > b2))
-        c3 = int32(c3 + int32(value > b3))
-    share = float32(1) / float32(n)
-    out[f], out[f + 1] = float32(c0) * share, float32(c1) * share
-    out[f + 2], out[f + 3] = float32(c2) * share, float32(c3) * share
-
-
-@compile_kernel()
-def share_above_two(terms: _Terms, n: int, biases: np.ndarray, f: int, out: np.ndarray) -> None:
-    """Share of steps at which a + b + c exceeds each of two biases from f on."""
-    a, b, c = terms
-    b0, b1 = biases[f], biases[f + 1]
-    c0, c1 = int32(0), int32(0)
-    for t in range(n):
-        value = (a[t] + b[t]) + c[t]
-        c0 = int32(c0 + int32(value > b0))
-        c1 = int32(c1 + int32(value > b1))
-    share = float32(1) / float32(n)
-    out[f], out[f + 1] = float32(c0) * share, float32(c1) * share
 
 
 @compile_kernel()
