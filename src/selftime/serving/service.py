@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import torch
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -62,7 +63,9 @@ class Service:
         self._open()
 
     def _open(self) -> None:
-        self.pools = [ThreadPoolExecutor(n, f"serving-{n}") for n in (1, 1, 2)]
+        # Of torch they have all threads, also where they begin while another shares them out.
+        own = torch.set_num_threads, (torch.get_num_threads(),)
+        self.pools = [ThreadPoolExecutor(n, f"serving-{n}", *own) for n in (1, 1, 2)]
         quick, slow, self.readers = self.pools
         self.batcher = Batcher(self.limits, quick, self.metrics.sizes.observe, turn=64)
         self.slow = Batcher(self.limits, slow)
