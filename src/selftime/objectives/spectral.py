@@ -45,8 +45,8 @@ class Spectral(ClosedForm):
     is ever formed; S_w is that of other copies, as the first would tell too much of themselves.
     Features that augmentation leaves alone by their nature, such as quantiles, gain nothing from
     this; they stand beside the learned part as they are, or by their principal axes where they are
-    more than a quarter of an embedding. The learned part then keeps the directions in which series
-    differ most once they are whitened.
+    more than a quarter of an embedding. Of the learned part as many directions are kept as there
+    is room for, those in which series differ most once they are whitened.
 
     Of many series the nearest are often alike in what matters. So from :data:`NEAR_FROM` series of
     the sample on, those that are among the nearest of each other in what was learned from copies
@@ -83,6 +83,12 @@ class Spectral(ClosedForm):
     def room(self) -> int:
         """Most numbers of an embedding for what stands beside: a quarter, 1 at least."""
         return max(self.dim // 4, 1)
+
+    @property
+    def taken(self) -> int:
+        """Numbers of an embedding that stand beside the learned part, once that is prepared."""
+        width = self.beside.dim if self.beside else 0
+        return width if self.axes is None else self.axes.shape[1]
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoders; fix the centre and the basis from copies of a sample."""
@@ -142,10 +148,13 @@ class Spectral(ClosedForm):
     ) -> Float[Tensor, "D k"]:
         """Return a map of what stands beside that whitens it against near pairs of a sample.
 
-        Copies leave it alone, so to them all its directions are alike.
+        Copies leave it alone, so to them all its directions are alike. Where axes are kept of it,
+        they are whitened as parts of the whole, of whose variance each direction has its share.
         """
-        alike = torch.eye(known.shape[1], dtype=torch.float64)
-        white = whitener(with_near(alike, known, near), self.penalty).float()
+        assert self.beside is not None
+        width, weight, unit = self.beside.dim, near_weight(len(known)), torch.eye(known.shape[1])
+        within = unit.double() / width + weight * of_trace_one(near_covariance(known, near))
+        white = inverse_root(within, self.penalty * (1 + weight) / width).float()
         size = (known @ white).square().sum(dim=1).mean().clamp(min=_TINY).sqrt()
         return white / size if self.axes is None else self.axes @ white / size
 
@@ -154,10 +163,10 @@ class Spectral(ClosedForm):
     ) -> Float64[Tensor, "d k"]:
         """Return whitened directions, those in which copies differ least first.
 
-        Where something stands beside that takes a quarter of the room, those in which series differ
-        most once they are whitened, the first ones.
+        Where what stands beside leaves no room for all of them, those in which series differ most
+        once they are whitened, the first ones.
         """
-        if not self.beside or len(within) <= (width := self.dim - self.room):
+        if not self.beside or len(within) <= (width := self.dim - self.taken):
             e, Q = eigh(within)
             return Q / whitening(e, self.penalty)
         white = whitener(within, self.penalty)
@@ -267,11 +276,15 @@ def whitener(covariance: Float64[Tensor, "d d"], penalty: float) -> Float64[Tens
     """Return W with W Wᵀ = (S + λ · mean(e) · 1)⁻¹ for a covariance S of eigenvalues e.
 
     Features times W are those along its eigenvectors by :func:`whitening`, turned: lengths and
-    cosines are the same. Cholesky's factor takes a twentieth of the time of eigenvectors.
+    cosines are the same.
     """
+    return inverse_root(covariance, penalty * float(covariance.trace()) / len(covariance))
+
+
+def inverse_root(covariance: Float64[Tensor, "d d"], added: float) -> Float64[Tensor, "d d"]:
+    """Return W with W Wᵀ = (S + a · 1)⁻¹, by Cholesky: a twentieth of the time of eigenvectors."""
     unit = torch.eye(len(covariance), dtype=covariance.dtype)
-    added = (penalty * covariance.trace() / len(covariance)).clamp(min=_TINY)
-    factor = torch.linalg.cholesky(covariance + added * unit)
+    factor = torch.linalg.cholesky(covariance + max(added, _TINY) * unit)
     inverse: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
     return inverse.T
 
