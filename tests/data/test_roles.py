@@ -304,6 +304,20 @@ def test_texts_that_are_dates_are_the_time(name, tmp_path):
     assert kept.times is None and kept.values.tolist() == [[[2, 1]], [[2, 1]]]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "begins"),
+    [
+        ("2024-W05", "2024-W06", "2024-01-29"),
+        ("2024Q1", "2024Q2", "2024-01-01"),
+        ("Jan 2024", "Feb 2024", "2024-01-01"),
+        ("2024-01", "2024-02", "2024-01-01"),
+    ],
+)
+def test_parts_of_years_are_the_time(first, second, begins, tmp_path):
+    x = csv(f"when,x\n{first},1\n{second},2\n", tmp_path)
+    assert x.channels == ("x",) and x.times[0] == np.datetime64(begins)
+
+
 def test_a_date_that_is_the_same_for_a_part_is_no_time(tmp_path):
     text = "part,made,v\n" + "".join(f"P{p},2024-01-0{p},{t}\n" for p in (1, 2) for t in (4, 2, 3))
     x = csv(text, tmp_path)

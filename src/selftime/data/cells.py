@@ -15,7 +15,16 @@ from jaxtyping import Bool, Int, Int32, Int64
 from selftime.data.arrays import MISSING_LABELS
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
-_DATE = r"^(\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d.*)?$"
+MONTH_NAMES = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+"""Names of months, whole or short."""
+_DATE = (
+    r"^((\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d.*)?"
+    r"|(19|20)\d{2}-(0[1-9]|1[0-2])|(19|20)\d{2}[- ]?(Q[1-4]|W[0-5]\d)|Q[1-4][- ](19|20)\d{2}"
+    r"|" + MONTH_NAMES + r"[- ](19|20)\d{2})$"
+)
 _STEP = r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?)?"
 _HEAD, _PART = 2000, 1 << 16
 """Cells of text that are looked at, and rows that are compared at a time."""

@@ -206,6 +206,17 @@ def known_ahead():
 
 
 @pytest.mark.late
+def test_missing_values_of_the_future_are_said(known_ahead, caplog):
+    fitted, past, parts, _ = known_ahead
+    future = pd.concat([part[248:] for part in parts])[["unique_id", "ds", "w"]]
+    fitted.predict(past, future)
+    assert "missing values were bridged" not in caplog.text
+    future.iloc[[5, 6], 2] = np.nan
+    fitted.predict(past, future)
+    assert "future of covariate 'w': 2 missing values were bridged" in caplog.text
+
+
+@pytest.mark.late
 @pytest.mark.parametrize("order", ["whole", "reversed", "shuffled", "other series too"])
 def test_rows_of_the_future_are_found_by_series_and_time(known_ahead, order, caplog):
     fitted, past, parts, truth = known_ahead

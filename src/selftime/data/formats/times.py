@@ -1,4 +1,4 @@
-"""Times of text cells: ISO 8601, days first or months first, names of months, epochs, clocks."""
+"""Times of text cells: ISO 8601, dates in any order, parts of years, epochs, clocks."""
 
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
+from selftime.data.cells import MONTH_NAMES
 from selftime.data.formats.text import Where, cast_all, cast_or_none, shortened
 from selftime.door import option
 
@@ -24,6 +25,16 @@ DATES = (
     r"^(?P<b>[A-Za-z]{3})[a-z]*(?P<sep>[-. ])\s*(?P<a>\d{1,2}),?[- ]+(?P<c>\d{2,4})" + CLOCK,
 )
 """Dates of three parts, the second and third pattern with the name of a month."""
+
+YEARS = (
+    r"^(?P<year>\d{4})[-/. ]?(?P<unit>[Ww])(?P<part>\d{1,2})(?:-(?P<day>\d))?$",
+    r"^(?P<unit>[Ww])(?P<part>\d{1,2})[-/. ](?P<year>\d{4})(?P<day>)$",
+    r"^(?P<year>\d{4})[-/. ]?(?P<unit>[QqHhSsMm]?)(?P<part>\d{1,2})$",
+    r"^(?P<unit>[QqHhSsMm]?)(?P<part>\d{1,2})[-/. ](?P<year>\d{4})$",
+    r"^(?P<part>" + MONTH_NAMES + r")(?P<unit>)[-/. ]+(?P<year>\d{4}|\d{2})$",
+    r"^(?P<year>\d{4})[-/. ]+(?P<part>" + MONTH_NAMES + r")(?P<unit>)$",
+)
+"""A year and a part of it: a week, a quarter, a half, a month by number or by name."""
 
 ZONE = r"(?P<zone>Z|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
 
@@ -74,7 +85,7 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
         plain = np.asarray(cast_all(trimmed, pa.float64(), where, A_TIME))
         ints = cast_or_none(trimmed, pa.int64())
         return times_of_numbers(plain if ints is None else np.asarray(ints), epochs=epochs)
-    for parse in (_iso, _iso_with_zone, _months_or_quarters, _clock_alone):
+    for parse in (_iso, _iso_with_zone, _part_of_year, _clock_alone):
         parsed = parse(trimmed)
         if parsed is not None:
             return parsed
@@ -145,15 +156,43 @@ def _offset(end: str) -> str:
     return "UTC" if digits == "0000" else f"{end[0]}{digits[:2]}:{digits[2:]}"
 
 
-def _months_or_quarters(cells: Any) -> ParsedTimes | None:
-    """Read months and quarters of a year: ``2024-01``, ``2024/1``, ``2024Q1``, ``2024-Q1``."""
-    parts = _extract(cells, r"^(?P<year>\d{4})[-/. ]?(?P<quarter>[Qq]?)(?P<part>\d{1,2})$")
+def _part_of_year(cells: Any) -> ParsedTimes | None:
+    """Read months, quarters, halves and ISO weeks of years as the day on which each begins."""
+    parts = next((found for each in YEARS if (found := _extract(cells, each))), None)
     if parts is None:
         return None
-    part = _ints(parts["part"])
-    month = np.where(_ints(pc.utf8_length(parts["quarter"])) > 0, part * 3 - 2, part)
-    days = _days(_ints(parts["year"]), month, np.ones_like(part))
-    return None if np.isnat(days).any() else ParsedTimes(days, None, "date")
+    unit, part, year = pc.utf8_lower(parts["unit"]), parts["part"], _ints(parts["year"])
+    note: tuple[str, ...] = ()
+    if pc.match_substring_regex(part[:1], "[A-Za-z]")[0].as_py():
+        names = pc.utf8_lower(pc.utf8_slice_codeunits(part, 0, 3))
+        number = _ints(pc.index_in(names, value_set=pa.array(MONTHS, cells.type)).fill_null(-1)) + 1
+        if pc.utf8_length(parts["year"])[0].as_py() == 2:
+            if len(year) > 1 and number[0] == number[1] and year[0] != year[1]:
+                return None  # rather days of a month
+            note = (f"{cells[0].as_py()!r} in the column of times is read as a month of a year",)
+        year = _whole_year(parts["year"])
+    else:
+        number = _ints(part)
+    if len(kinds := pc.unique(unit).to_pylist()) > 1:
+        return None
+    if kinds[0] == "w":
+        days = _weeks(
+            year, number, _ints(pc.if_else(pc.equal(parts["day"], ""), "1", parts["day"]))
+        )
+    else:
+        length = {"q": 3, "h": 6, "s": 6}.get(kinds[0], 1)
+        days = _days(year, (number - 1) * length + 1, np.ones_like(number))
+    return None if np.isnat(days).any() else ParsedTimes(days, None, "date", note)
+
+
+def _weeks(year: np.ndarray, week: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Return days of ISO weeks, NaT where a year has no such week: the first one has 4 January."""
+    fourth = _days(year, np.ones_like(year), np.full_like(year, 4)).astype("M8[D]")
+    weekday = (fourth.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
+    monday = fourth - weekday + 7 * (week - 1)
+    good = (week >= 1) & (day >= 1) & (day <= 7)
+    good &= (monday + 3).astype("M8[Y]") == fourth.astype("M8[Y]")
+    return np.where(good, monday + (day - 1), np.datetime64("NaT", "D")).astype("M8[ns]")
 
 
 def _clock_alone(cells: Any) -> ParsedTimes | None:
@@ -194,8 +233,7 @@ def _in_order(
     parts: dict[str, Any], cells: Any, where: Where
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return year, month and day of dates, and what was decided on their order."""
-    year = _ints(parts["c"])
-    year = np.where(_ints(pc.utf8_length(parts["c"])) > 2, year, year + 1900 + 100 * (year < 69))
+    year = _whole_year(parts["c"])
     a = _ints(parts["a"])
     if pc.match_substring_regex(parts["b"][:1], "[A-Za-z]")[0].as_py():
         months = pc.index_in(pc.utf8_lower(parts["b"]), value_set=pa.array(MONTHS, cells.type))
@@ -217,6 +255,12 @@ def _in_order(
     if not ((a > 12) | (b > 12)).any():
         note += f"; it could have {words[1]} first as well: write dates as 2024-01-31 to be sure"
     return (year, b, a, (note,)) if first else (year, a, b, (note,))
+
+
+def _whole_year(cells: Any) -> np.ndarray:
+    """Return years, those of two digits from 1969 to 2068."""
+    year = _ints(cells)
+    return np.where(_ints(pc.utf8_length(cells)) > 2, year, year + 1900 + 100 * (year < 69))
 
 
 def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -90,6 +90,16 @@ class KnownChannels(NamedTuple):
                     made[:, k] = part[:, names.index(name)]
         return found
 
+    def gaps_in_words(self, future: FutureRows) -> tuple[str, ...]:
+        """Say how many values of each covariate are missing in the steps to forecast."""
+        every = np.concatenate([future.values(i) for i in range(len(future.rows))])
+        lost = dict(zip(self._names_in(future.series), np.isnan(every).sum(0), strict=True))
+        return tuple(
+            f"future of covariate {name!r}: {lost[name]:,} missing values were bridged"
+            for name in self.names
+            if lost.get(name)
+        )
+
     def _names_in(self, future: SeriesSet) -> tuple[str, ...]:
         """Return the channels of a future; covariates in their order where it has no names."""
         unnamed = future.channels == names_of_channels(future.n_channels)

@@ -122,7 +122,8 @@ class FittedSeries:
             series.stamps,
             histories=given.targets(series),
         )
-        said = (*notes, *(rows.notes if rows else ()), *found.other_names())
+        ahead = (*rows.notes, *given.gaps_in_words(rows)) if rows else ()
+        said = (*notes, *ahead, *found.other_names())
         return replace(found, notes=said)
 
 
