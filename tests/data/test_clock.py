@@ -140,7 +140,25 @@ def test_dates_written_as_numbers_are_dates():
     assert after.to_pylist() == [20240701]
     times, stamps = dates_in(np.array([200910, 200911, 200912]))
     assert stamps.column(Clock.of(times, stamps).next(times[-1], 1)).to_pylist() == [201001]
-    for numbers in ([20240630, 20240631], [200912, 200913], [2009, 2010], [0.5, 1.5], [200912]):
+    for before, wanted in (
+        (range(2023340, 2023366), 2024001),
+        (range(2024340, 2024367), 2025001),
+        (range(202035, 202054), 202101),
+        ([20233, 20234, 20241], 20242),
+    ):
+        times, stamps = dates_in(np.array(before))
+        assert stamps.column(times).to_pylist() == list(before)
+        after = stamps.column(Clock.of(times, stamps).next(times[-1], 1))
+        assert after.to_pylist() == [wanted]
+    counted = [20001, 20011, 20021], [20241, 20242], [200126, 200226], range(2024360, 2024368)
+    for numbers in (
+        *counted,
+        [20240630, 20240631],
+        [200912, 200913],
+        [2009, 2010],
+        [0.5, 1.5],
+        [200912],
+    ):
         assert dates_in(np.array(numbers)) is None
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
 from selftime.data.arrays import SeriesError
+from selftime.data.digits import Digits, dates_of_digits, digits_of_dates
 from selftime.data.rules import (
     DAY,
     HOUR,
@@ -34,11 +35,11 @@ class Stamps(NamedTuple):
         zone: time zone such as "Europe/Berlin" or "+02:00"; None where stamps have none. Times are
             then in UTC, else as the clock on the wall showed.
         kind: "time" of day and date, "date" alone, plain "number" (seconds, steps), or a number
-            that is read as a date: "yyyymmdd", "yyyymm".
+            that is read as a date, such as "yyyymmdd".
     """
 
     zone: str | None = None
-    kind: Literal["time", "date", "number", "yyyymmdd", "yyyymm"] = "time"
+    kind: Literal["time", "date", "number"] | Digits = "time"
 
     def column(self, times: np.ndarray) -> pa.Array:
         """Return times as a column of a table, of the type and in the zone in which they came.
@@ -52,9 +53,8 @@ class Stamps(NamedTuple):
             return pa.array(times)
         if self.kind == "date":
             return pa.array(times.astype("datetime64[D]"))
-        if self.kind in ("yyyymmdd", "yyyymm"):
-            text = np.datetime_as_string(times, unit="D" if self.kind == "yyyymmdd" else "M")
-            return pa.array(np.char.replace(text, "-", "").astype(np.int64))
+        if self.kind != "time" and self.kind != "number":
+            return pa.array(digits_of_dates(times, self.kind))
         return pa.array(times, pa.timestamp("ns", self.zone))
 
     def wall_clock(self, times: np.ndarray) -> np.ndarray:
@@ -122,16 +122,8 @@ def dates_in(
     whole = np.asarray(numbers).astype(np.int64)
     if len(whole) < 2 or not (whole == numbers).all():
         return None
-    for kind, per_year in ("yyyymmdd", 10_000), ("yyyymm", 100):
-        year, rest = whole // per_year, whole % per_year
-        month, day = (rest // 100, rest % 100) if kind == "yyyymmdd" else (rest, np.ones_like(rest))
-        if not ((year >= 1800) & (year < 2200) & (month >= 1) & (month <= 12) & (day >= 1)).all():
-            continue
-        first = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-        dates = first.astype("datetime64[D]") + (day - 1)
-        if (dates.astype("datetime64[M]") == first).all():
-            return dates.astype("datetime64[ns]"), Stamps(None, kind)  # type: ignore[arg-type]
-    return None
+    found = dates_of_digits(whole, years=(1800, 2199))
+    return found and (found[0].astype("datetime64[ns]"), Stamps(None, found[1]))
 
 
 class Clock(NamedTuple):

@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
 from selftime.data.cells import MONTH_NAMES
+from selftime.data.digits import Digits, dates_of_digits, days_of, weeks_of
 from selftime.data.formats.text import Where, cast_all, cast_or_none, shortened
 from selftime.door import option
 
-Kind = Literal["time", "date", "number", "yyyymmdd", "yyyymm"]
+Kind = Literal["time", "date", "number"] | Digits
 
 A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -93,7 +94,7 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
 
 
 def times_of_numbers(numbers: np.ndarray, *, epochs: bool = True) -> ParsedTimes:
-    """Read whole numbers as dates (20240131, 202401) or epochs where all of them are such.
+    """Read whole numbers as dates (20240131, 202401, …) or epochs where all of them are such.
 
     Args:
         numbers: (R,) ints or floats; floats stay numbers.
@@ -101,14 +102,11 @@ def times_of_numbers(numbers: np.ndarray, *, epochs: bool = True) -> ParsedTimes
     """
     if numbers.dtype.kind not in "iu" or not len(numbers):
         return ParsedTimes(numbers, None, "number")
+    found = dates_of_digits(numbers.astype(np.int64), years=(1900, 2100))
+    if found:
+        note = f"{numbers[0]} in the column of times is read as a date ({found[1]})"
+        return ParsedTimes(found[0].astype("M8[ns]"), None, found[1], (note,))
     low, high = int(numbers.min()), int(numbers.max())
-    if low >= 190001 and high <= 21001231:
-        kind: Kind = "yyyymmdd" if low >= 19000101 else "yyyymm"
-        days = numbers if kind == "yyyymmdd" else numbers * 100 + 1
-        dates = _days(days // 10000, days // 100 % 100, days % 100)
-        if not np.isnat(dates).any():
-            note = f"{numbers[0]} in the column of times is read as a date ({kind})"
-            return ParsedTimes(dates, None, kind, (note,))
     unit = {10: "s", 13: "ms", 16: "us", 19: "ns"}.get(len(str(low)))
     if epochs and unit and low > 0 and len(str(low)) == len(str(high)):
         times = numbers.astype(f"M8[{unit}]").astype("M8[ns]")
@@ -176,23 +174,12 @@ def _part_of_year(cells: Any) -> ParsedTimes | None:
     if len(kinds := pc.unique(unit).to_pylist()) > 1:
         return None
     if kinds[0] == "w":
-        days = _weeks(
-            year, number, _ints(pc.if_else(pc.equal(parts["day"], ""), "1", parts["day"]))
-        )
+        day = _ints(pc.if_else(pc.equal(parts["day"], ""), "1", parts["day"]))
+        days = weeks_of(year, number, day).astype("M8[ns]")
     else:
         length = {"q": 3, "h": 6, "s": 6}.get(kinds[0], 1)
         days = _days(year, (number - 1) * length + 1, np.ones_like(number))
     return None if np.isnat(days).any() else ParsedTimes(days, None, "date", note)
-
-
-def _weeks(year: np.ndarray, week: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Return days of ISO weeks, NaT where a year has no such week: the first one has 4 January."""
-    fourth = _days(year, np.ones_like(year), np.full_like(year, 4)).astype("M8[D]")
-    weekday = (fourth.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
-    monday = fourth - weekday + 7 * (week - 1)
-    good = (week >= 1) & (day >= 1) & (day <= 7)
-    good &= (monday + 3).astype("M8[Y]") == fourth.astype("M8[Y]")
-    return np.where(good, monday + (day - 1), np.datetime64("NaT", "D")).astype("M8[ns]")
 
 
 def _clock_alone(cells: Any) -> ParsedTimes | None:
@@ -264,12 +251,10 @@ def _whole_year(cells: Any) -> np.ndarray:
 
 
 def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Return days as datetime64[ns], NaT where the calendar has none."""
-    months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
-    days = months.astype("M8[D]") + (day - 1)
-    good = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("M8[M]") == months)
-    good &= (year > 1677) & (year < 2262)  # what nanoseconds can hold
-    return np.where(good, days, np.datetime64("NaT", "D")).astype("M8[ns]")
+    """Return days as datetime64[ns], NaT where the calendar or nanoseconds have none."""
+    good = (year > 1677) & (year < 2262)
+    days = np.where(good, days_of(year, month, day), np.datetime64("NaT", "D"))
+    return days.astype("M8[ns]")
 
 
 def _seconds(parts: dict[str, Any]) -> np.ndarray:
