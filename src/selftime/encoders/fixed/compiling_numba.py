@@ -76,15 +76,22 @@ def runs_compiled(values: torch.Tensor) -> bool:
     return values.device.type == "cpu" and not is_traced()
 
 
-def parallel_over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
-    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has."""
+def parallel_over_series(
+    work: Callable[..., None], count: int, *arguments: Any, abreast: int = 1
+) -> None:
+    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has.
+
+    Where there are enough for all threads, runs are whole numbers of those that go ``abreast``.
+    """
     # Plain threads instead of ``prange``: they survive a fork, and several callers at a time.
     threads = torch.get_num_threads()  # asking numba would start its own and change torch's
     if threads == 1:
         work(0, count, *arguments)
         return
-    runs = min(count, 8 * threads)  # 8: evens out unequal lengths
-    edges = np.linspace(0, count, max(runs, 1) + 1).astype(np.int64)
+    unit = abreast if count >= abreast * threads else 1
+    units = -(-count // unit)
+    runs = min(units, 8 * threads)  # 8: evens out unequal lengths
+    edges = np.minimum(np.linspace(0, units, max(runs, 1) + 1).astype(np.int64) * unit, count)
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, a, b, *arguments) for a, b in itertools.pairwise(edges)]:
             done.result()

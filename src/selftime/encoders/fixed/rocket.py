@@ -13,7 +13,11 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import rocket_torch
 from selftime.encoders.fixed.abreast_numba import minirocket_on_cpu
-from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
+from selftime.encoders.fixed.compiling_numba import (
+    LANES,
+    parallel_over_series,
+    runs_compiled,
+)
 from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.encoders.fixed.rocket_torch import differences as differences_of
 from selftime.shapes import Lengths, Tokens, Values
@@ -58,7 +62,8 @@ class KernelBank(nn.Module):
             np.array([ROCKET_POOLINGS.index(name) for name in poolings]),
         )
         rows = series.contiguous().numpy()
-        parallel_over_series(minirocket_on_cpu, len(rows), rows, lengths.numpy(), plan, out.numpy())
+        given = rows, lengths.numpy(), plan, out.numpy()
+        parallel_over_series(minirocket_on_cpu, len(rows), *given, abreast=LANES)
         return out
 
     def prepare(self, series: Values, lengths: Lengths, rng: Generator) -> None:
