@@ -1,5 +1,7 @@
 """Single wild values, counts, levels, histories that are too short, names of columns."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -179,3 +181,18 @@ def test_squares_of_scaled_values_are_finite():
     np.testing.assert_array_equal(
         setting.values[:140, 0], (learned - learned.mean()) / learned.std()
     )
+
+
+@pytest.mark.parametrize("steps", [7, 10, 14, 23])
+def test_what_is_said_of_a_short_series_helps(steps):
+    x = noisy(steps)[None]
+    with pytest.raises(SeriesError, match=r"shorten it to horizon=\d+, or add") as said:
+        st.Forecaster(horizon=steps).fit(x)
+    horizon = int(re.findall(r"to horizon=(\d+)", str(said.value))[0])
+    assert st.Forecaster(horizon=horizon).fit(x).predict(x).shape[-1] == horizon
+
+
+@pytest.mark.parametrize("steps", [1, 3, 6])
+def test_a_series_too_short_for_any_horizon_needs_older_rows(steps):
+    with pytest.raises(SeriesError, match="add older rows, 7 in all are enough for one step"):
+        st.Forecaster(horizon=1).fit(noisy(steps)[None])

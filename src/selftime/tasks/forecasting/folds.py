@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.arrays import spans as rows_of
 from selftime.data.series import SeriesError
+from selftime.door import option
 
 LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720, 1440)
 """Past steps that are tried: powers of two where there is little, weeks of hours where there is
@@ -161,6 +162,13 @@ class BlockedFolds:
         ]
 
 
+def what_helps_short(longest: int) -> str:
+    """Return what helps where the longest series is too short for a horizon."""
+    most = (longest - min(LOOK_BACKS)) // 3  # horizons to fit, to hold out, and for intervals
+    older = f"add older rows, {3 + min(LOOK_BACKS)} in all are enough for one step ahead"
+    return older if most < 1 else f"shorten it to {option('horizon', most)}, or add older rows"
+
+
 def cut_folds(
     histories: Sequence[Float[np.ndarray, "_ C"]],
     horizon: int,
@@ -190,7 +198,7 @@ def cut_folds(
     longest = max(map(len, histories))
     raise SeriesError(
         f"got horizon {horizon} and series of at most {longest} steps, wanted at least "
-        f"{2 * horizon + min(LOOK_BACKS)} to fit and hold out some: shorten the horizon"
+        f"{2 * horizon + min(LOOK_BACKS)} to fit and hold out some: {what_helps_short(longest)}"
     )
 
 

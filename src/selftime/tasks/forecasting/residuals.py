@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.covariates import Covariates, KnownEffect, refit_effect
 from selftime.tasks.forecasting.features import FEATURE_CHUNK
-from selftime.tasks.forecasting.folds import LOOK_BACKS, BlockedFolds, cut_folds
+from selftime.tasks.forecasting.folds import LOOK_BACKS, BlockedFolds, cut_folds, what_helps_short
 from selftime.tasks.forecasting.forecasters import (
     Values,
     WindowForecaster,
@@ -79,9 +79,9 @@ def residual_quantiles(
         folds = cut_folds(before, horizon)
     except SeriesError:
         raise SeriesError(
-            f"got horizon {horizon} and series of at most {max(map(len, histories))} steps, wanted "
-            f"at least {3 * horizon + min(LOOK_BACKS)} to fit and to hold out one horizon for "
-            "intervals: shorten the horizon"
+            f"got horizon {horizon} and series of at most {(longest := max(map(len, histories)))} "
+            f"steps, wanted at least {3 * horizon + min(LOOK_BACKS)} to fit and to hold out one "
+            f"horizon for intervals: {what_helps_short(longest)}"
         ) from None
     judge = refit_forecaster(fitted, folds, season)
     if counting.is_table:  # whose unit is that of each series
