@@ -318,6 +318,37 @@ def test_parts_of_years_are_the_time(first, second, begins, tmp_path):
     assert x.channels == ("x",) and x.times[0] == np.datetime64(begins)
 
 
+@pytest.mark.parametrize("unit", [" [s]", "(s)", " (UTC)"])
+def test_a_unit_behind_a_name_is_no_part_of_it(unit, tmp_path):
+    found = csv(f"Time{unit},temp [C]\n0,5\n1,6\n2,7\n", tmp_path)
+    assert found.channels == ("temp [C]",) and found.times.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "last"),
+    [
+        ("year,month,day,hour", ["2024,2,28,23", "2024,2,29,0", "2024,2,29,24"], "2024-03-01T00"),
+        ("Day,Month,Year", ["30,12,2023", "31,12,2023", "01,01,2024"], "2024-01-01"),
+        ("year,month", ["2023,11", "2023,12", "2024,1"], "2024-01-01"),
+    ],
+)
+def test_columns_of_parts_of_a_date_are_one_of_times(names, cells, last, tmp_path, caplog):
+    text = "".join(f"{row},{i + 5}\n" for i, row in enumerate(cells))
+    whole = f"{names},load\n{text}"
+    file, frame = csv(whole, tmp_path), read(pd.read_csv(io.StringIO(whole)))
+    for found in (file, frame):
+        assert found.channels == ("load",) and found.times[-1] == np.datetime64(last)
+        assert "are joined into one of times" in caplog.text
+    kept = csv(whole, tmp_path, channels=[names.split(",")[1], "load"])
+    assert len(kept.channels) == 2 and kept.times is None
+
+
+@pytest.mark.parametrize("cells", ["2024,13,1", "2024,2,30", "2024,1.5,1"])
+def test_columns_that_make_no_date_stay_apart(cells, tmp_path):
+    found = csv(f"year,month,day,y\n{cells},5\n2024,2,3,6\n2024,2,4,7\n", tmp_path)
+    assert "year" in found.channels and found.times is None
+
+
 def test_a_date_that_is_the_same_for_a_part_is_no_time(tmp_path):
     text = "part,made,v\n" + "".join(f"P{p},2024-01-0{p},{t}\n" for p in (1, 2) for t in (4, 2, 3))
     x = csv(text, tmp_path)

@@ -1,9 +1,16 @@
-"""Dates that whole numbers write: 20240628, 2024180, 202406, 202426, 20242."""
+"""Dates that whole numbers write: 20240628, 2024180, 202406, 202426, 20242; a part a column."""
 
+from collections.abc import Collection
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Int64, Shaped
+
+from selftime.data.cells import is_text
+from selftime.data.schema import TIME_NAMES, plain_name
 
 Digits = Literal["yyyymmdd", "yyyyddd", "yyyymm", "yyyyww", "yyyyq"]
 """Day of a month, day of a year, month, ISO week and quarter."""
@@ -42,6 +49,50 @@ def dates_of_digits(
         if is_sure and not np.isnat(dates).any():
             return dates, kind
     return None
+
+
+PARTS = ("year", "month", "day", "hour", "minute", "second")
+
+
+def with_joined_parts(
+    cells: pa.Table, kept: Collection[str] = ()
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Join columns of the year, the month and what follows into one of times, and say so.
+
+    A table is returned as it is where it has a time already, where a column is to be ``kept``, or
+    where one holds anything but whole numbers that make a date.
+    """
+    own = {plain_name(name): name for name in reversed(cells.column_names)}
+    used = [own[part] for part in takewhile(own.__contains__, PARTS)]
+    if len(used) < 2 or own.keys() & set(TIME_NAMES) or {*kept} & {*used} or not cells.num_rows:
+        return cells, ()
+    found = [whole_numbers(cells.column(name)) for name in used]
+    parts = [part for part in found if part is not None]
+    if len(parts) < len(used):
+        return cells, ()
+    parts += [np.full(cells.num_rows, least) for least in (1, 0, 0, 0)[len(parts) - 2 :]]
+    year, month, day, hour, minute, second = parts
+    dates = days_of(year, month, day)
+    clock = (hour >= 0) & (hour <= 24) & (minute >= 0) & (minute < 60) & (second >= 0)
+    if np.isnat(dates).any() or not (clock & (second < 61)).all():
+        return cells, ()
+    times = dates.astype("M8[s]") + (hour * 60 + minute) * 60 + second
+    name = "date" if len(used) < 4 else "time"
+    text = pa.array(np.datetime_as_string(times, unit="D" if len(used) < 4 else "s"))
+    place = cells.column_names.index(used[0])
+    note = f"Columns {', '.join(map(repr, used))} are joined into one of times, {name!r}."
+    return cells.add_column(place, name, text).drop_columns(used), (note,)
+
+
+def whole_numbers(column: pa.ChunkedArray) -> Int64[np.ndarray, "T"] | None:
+    """Return the whole numbers of a column, of texts too; None where there are others."""
+    try:
+        plain = pc.utf8_trim_whitespace(column) if is_text(column.type) else column
+        numbers = np.asarray(pc.cast(plain, pa.float64()), np.float64)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    whole = np.isfinite(numbers).all() and (np.abs(numbers) < 1e6).all()
+    return numbers.astype(np.int64) if whole and (numbers == np.rint(numbers)).all() else None
 
 
 def _begin(kind: Digits, year: np.ndarray, part: np.ndarray) -> np.ndarray:

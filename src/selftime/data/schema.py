@@ -1,5 +1,6 @@
 """The schema of a table: its layout, its columns with their roles, and what was asked of it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -84,8 +85,16 @@ class Schema(NamedTuple):
 
 
 def plain_name(name: str) -> str:
-    """Return a name in lower case, with underscores between words: as well-known ones are."""
-    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
+    """Return a name in lower case, with underscores between words: as well-known ones are.
+
+    A unit in brackets behind it is left out.
+
+    Example:
+        >>> plain_name("Time [s]"), plain_name("Machine-ID")
+        ('time', 'machine_id')
+    """
+    bare = re.sub(r"(?<=\S)\s*(\[[^\[\]]*\]|\([^()]*\))\s*$", "", name)
+    return "_".join(bare.strip().lower().replace("-", " ").replace("_", " ").split())
 
 
 def list_names(names: Sequence[str]) -> str:

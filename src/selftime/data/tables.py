@@ -31,6 +31,7 @@ from selftime.data.columns import (
     take_names,
     times_in,
 )
+from selftime.data.digits import with_joined_parts
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
@@ -54,6 +55,10 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
+    if asked.time is None:
+        kept = [*(asked.channels or ()), *asked.ignore]
+        cells, notes = with_joined_parts(table.cells, kept)
+        table = table._replace(cells=cells, notes=(*table.notes, *notes))
     table, asked = _fold_levels(*_with_one_id(table, asked))
     schema = schema_of(table, asked)
     found = series_by_schema(table, schema, asked)
