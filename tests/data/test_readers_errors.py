@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from scipy.io import wavfile
 
@@ -60,7 +59,6 @@ CASES = [
     ("a.csv", "date,u\n", "has no rows under its first line, wanted names"),
     ("a.csv", "date,u\n1,2\n1,2,3\n", "line 3: got 3 cells, wanted 2 as in line 2, with commas"),
     ("a.csv", 'date,u\n1,2\n"2,3\n', "line 3: got 1 cells, .* close every quote"),
-    ("a.csv", "date,u,u\n1,2,3\n", "has two columns named 'u'"),
     ("a.csv", "date,u\n1,2\n2,x\n", "line 3, column 'u': got 'x', wanted a number"),
     ("a.csv", "date,u\n1,2\n2,-1e999\n", "line 3, column 'u': got -1e999, wanted a finite"),
     ("a.csv", "date,u\n1,2\n1,3\n", "line 3, column 'date': got a time twice .* repeated='mean'"),
@@ -124,11 +122,10 @@ def test_columns_that_are_not_there(options, text, tmp_path):
 @pytest.mark.parametrize(
     ("frame", "text"),
     [
-        (pa.table({"a": [[1.0]], "b": [[2.0]]}), "column 'a' holds list<.*>, wanted numbers"),
         (pd.DataFrame({"ds": [1, 2], "y": ["1", "x"]}), "row 2, column 'y': got 'x'"),
         (pd.DataFrame({"ds": [1, 2], "y": [1, np.inf]}), "row 2, column 'y': got inf"),
         (pd.DataFrame({"ds": [1.0, np.nan], "y": [1, 2]}), "row 2, column 'ds': got no time"),
-        (pd.DataFrame({"ds": [True, False], "y": [[1], [2]]}), "column 'y' holds list"),
+        (pd.DataFrame({"y": [[[1]], [[2]]]}), "column 'y' holds list<.*>, wanted numbers"),
         (pd.DataFrame({"y": [1, "x"]}, dtype=object), "is not a whole frame"),
         (pd.DataFrame({"unique_id": ["a", None], "y": [1, 2]}), "row 2, column 'unique_id'"),
         (pd.DataFrame(), "has no rows"),

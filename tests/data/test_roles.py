@@ -552,3 +552,55 @@ def test_a_csv_of_pandas_with_its_index_reads_as_without(tmp_path):
     frame.to_csv(tmp_path / "without.csv", index=False)
     x, y = read(tmp_path / "with.csv"), read(tmp_path / "without.csv")
     same(x, y)
+
+
+def test_names_that_occur_twice_are_told_apart_unless_they_are_asked_for(tmp_path, caplog):
+    text = "ds,y,y\n0,1,5\n1,2,6\n"
+    found = csv(text, tmp_path)
+    assert found.channels == ("y", "y.1") and found.series(0).tolist() == [[1, 2], [5, 6]]
+    assert "2 columns are named 'y'" in caplog.text
+    with pytest.raises(SeriesError, match="two columns named 'y', wanted each once"):
+        csv(text, tmp_path, channels=["y"])
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "parquet"])
+def test_lists_in_cells_are_series(kind, tmp_path, caplog):
+    made = pl.DataFrame(
+        {"part": ["a", "b"], "force": [[1.0, 2.0, 3.0], [4.0, 5.0]], "label": ["ok", "nok"]}
+    )
+    source = made.to_pandas() if kind == "pandas" else made
+    if kind == "parquet":
+        made.write_parquet(source := tmp_path / "x.parquet")
+    found = read(source)
+    assert found.ids.tolist() == ["a", "b"] and found.labels.tolist() == ["ok", "nok"]
+    assert found.channels == ("force",) and found.series(1).tolist() == [[4, 5]]
+    assert "Cells of 'force' hold lists" in caplog.text
+    assert read(made.drop("part")).ids.tolist() == [0, 1]
+
+
+def test_lists_of_a_row_have_one_length_and_hold_something():
+    with pytest.raises(SeriesError, match="row 2: columns 'x' and 'y' hold 1 and 2 values"):
+        read(pd.DataFrame({"x": [[1, 2], [3]], "y": [[1, 2], [3, 4]]}))
+    with pytest.raises(SeriesError, match="row 2, column 'x': got no values"):
+        read(pd.DataFrame({"x": [[1.0, 2.0], []]}))
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [(["0.5%", "12%"], [0.5, 12]), (["20,5 °C", "", "-3 °C"], [20.5, np.nan, -3])],
+)
+def test_units_behind_numbers_are_taken_off_and_said(cells, wanted, tmp_path, caplog):
+    rows = "".join(f"{i};{cell}\n" for i, cell in enumerate(cells))
+    found = csv(f"t;x\n{rows}", tmp_path)
+    np.testing.assert_array_equal(found.series(0)[-1], wanted)
+    assert "are read without their unit" in caplog.text
+
+
+def test_one_text_that_means_missing_is_named_alone(tmp_path):
+    text = "ds,x\n2024-01-01,1\n2024-01-02,Bad Input\n2024-01-03,3\n"
+    with pytest.raises(SeriesError, match=r"got 'Bad Input'.*say so, missing="):
+        csv(text, tmp_path)
+    np.testing.assert_array_equal(
+        csv(text, tmp_path, missing="Bad Input").series(0), [[1, np.nan, 3]]
+    )
+    assert np.isnan(read(np.array([[1.0, -9999, 3]]), missing=-9999).series(0)[0, 1])

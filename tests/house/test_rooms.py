@@ -68,7 +68,7 @@ def places(pattern: str) -> set[str]:
 
 def test_the_house_stays_small():
     assert len(FILES) <= 400
-    assert lines_in(FILES) <= 62_500
+    assert lines_in(FILES) <= 62_800
 
 
 def test_one_file_a_command():

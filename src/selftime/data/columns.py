@@ -54,7 +54,8 @@ def numbers_in_column(table: Table, name: str, asked: Asked) -> Float64[np.ndarr
     cells = decoded(table.cells.column(name))
     if is_text(cells.type):
         texts = (*MISSING_CELLS, "", *map(str, asked.missing))
-        values = numbers(cells, lambda row: table.place(row, name), texts)
+        remedy = f"; if such texts mean that, say so, {option('missing')}"
+        values = numbers(cells, lambda row: table.place(row, name), texts, remedy=remedy)
     elif is_number(cells.type):
         values = _finite(table, name, cells)
     else:

@@ -51,7 +51,7 @@ def dates_of_digits(
     return None
 
 
-PARTS = ("year", "month", "day", "hour", "minute", "second")
+_DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 
 def with_joined_parts(
@@ -63,7 +63,7 @@ def with_joined_parts(
     where one holds anything but whole numbers that make a date.
     """
     own = {plain_name(name): name for name in reversed(cells.column_names)}
-    used = [own[part] for part in takewhile(own.__contains__, PARTS)]
+    used = [own[part] for part in takewhile(own.__contains__, _DATE_PARTS)]
     if len(used) < 2 or own.keys() & set(TIME_NAMES) or {*kept} & {*used} or not cells.num_rows:
         return cells, ()
     found = [whole_numbers(cells.column(name)) for name in used]

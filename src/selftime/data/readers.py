@@ -44,7 +44,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     ignore: Sequence[str] = (),
     layout: Layout | None = None,
     time_zone: str | None = None,
-    missing: Sequence[Any] = (),
+    missing: Any = (),
     repeated: Literal["first", "mean", "refuse"] | None = None,
     windows: int | str | None = None,
     stride: int | str | None = None,
@@ -99,7 +99,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
         layout: "long", "wide" or "series"; recognised when None.
         time_zone: zone of stamps without one, such as "Europe/Berlin"; stamps that have one are
             shown in it.
-        missing: values that mean that nothing was measured, such as -9999.
+        missing: a value or several that mean that nothing was measured, such as -9999.
         repeated: which of the rows of one stamp counts, "first", their "mean", or "refuse"; the
             first of a few when None.
         windows: steps of windows that long recordings are cut into, or a duration such as "10min".
@@ -126,7 +126,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     """
     names = None if channels is None else tuple(map(str, channels))
     asked = Asked(
-        *(id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing)),
+        *(id, time, label, group, names, tuple(ignore), layout, time_zone, _marks(missing)),
         repeated,
         form_of(kind, patch=patch, size=size, symbols=symbols, rate=rate),
     )
@@ -256,6 +256,11 @@ def _of_array(source: Any, asked: Asked) -> SeriesSet:
         )
         return replace(series, notes=(*series.notes, note))
     return series
+
+
+def _marks(missing: Any) -> tuple[Any, ...]:
+    """Return the values that mean that nothing was measured, also where one alone is given."""
+    return (missing,) if isinstance(missing, str) or np.isscalar(missing) else tuple(missing)
 
 
 def _without(source: Any, missing: Sequence[Any]) -> Any:

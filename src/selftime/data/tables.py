@@ -36,6 +36,7 @@ from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
+from selftime.data.unfolding import with_lists_laid_out, with_own_names
 from selftime.door import option
 
 MANY_REPEATED = 0.05
@@ -55,15 +56,25 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
-    if asked.time is None:
-        kept = [*(asked.channels or ()), *asked.ignore]
-        cells, notes = with_joined_parts(table.cells, kept)
-        table = table._replace(cells=cells, notes=(*table.notes, *notes))
+    table = _unfold(table, asked)
     table, asked = _fold_levels(*_with_one_id(table, asked))
     schema = schema_of(table, asked)
     found = series_by_schema(table, schema, asked)
     notes = (*table.notes, *schema.notes, *found.notes, *_doubts(found, schema))
     return replace(found, columns=schema.columns, notes=notes)
+
+
+def _unfold(table: Table, asked: Asked) -> Table:
+    """Lay out lists of cells, tell names apart that occur twice, and join parts of dates."""
+    if not isinstance(table.cells, pa.Table):  # larger than memory: as it is
+        return table
+    given = [name for name in (asked.id, asked.time, asked.label, asked.group) if name]
+    kept = [*given, *(asked.channels or ()), *asked.ignore]
+    cells, named = with_own_names(table.cells, kept)
+    cells, listed = with_lists_laid_out(cells)
+    cells, joined = with_joined_parts(cells, kept) if asked.time is None else (cells, ())
+    lines = table.lines if not listed else None
+    return table._replace(cells=cells, notes=(*table.notes, *named, *listed, *joined), lines=lines)
 
 
 def schema_of(table: Table, asked: Asked) -> Schema:

@@ -17,6 +17,8 @@ NAMES_OF_THINGS = {*ID_NAMES, *LABEL_NAMES, "group"}
 """Columns that hold names even where these look like numbers."""
 
 _ODD = re.compile("[', \u2019\u00a0\u202f]|[.].*[.]")
+_UNIT = re.compile("\\s*([+-]?[\\d.,'\u00a0\u202f]+)\\s*(?:%|°[CF]?)\\s*")
+"""A number with a unit that is none of its name."""
 _MARKS = "['\u2019 \u00a0\u202f]"
 _COMMA_IS_DECIMAL = (
     rf"^[+-]?(\d+,(\d{{1,2}}|\d{{4,}})|0?,\d+|\d{{4,}},\d+|\d{{1,3}}(([.]|{_MARKS})\d{{3}})+,\d+"
@@ -44,6 +46,34 @@ def with_plain_numbers(
         SeriesError: cells that contradict each other; the message names their places.
     """
     heads = list(zip(*rows[: few_rows(len(columns))], strict=True))
+    columns, heads, notes_of_units = _without_units(list(columns), heads)
+    plain, notes = _with_points(columns, names, heads, place, separator, has_quotes)
+    return plain, (*notes_of_units, *notes)
+
+
+def _without_units(
+    columns: list[Any], heads: list[tuple[str, ...]]
+) -> tuple[list[Any], list[tuple[str, ...]], tuple[str, ...]]:
+    """Take ``%`` or degrees off the numbers of columns whose first cells all have them."""
+    notes: list[str] = []
+    for j, cells in enumerate(heads):
+        held = [cell for cell in cells if kind_of(cell) != "missing"]
+        if held and all(_UNIT.fullmatch(cell) for cell in held):
+            columns[j] = pc.replace_substring_regex(columns[j], f"^{_UNIT.pattern}$", r"\1")
+            heads[j] = tuple(_UNIT.sub(r"\1", cell) for cell in cells)
+            notes = notes or [f"Numbers like {held[0]!r} are read without their unit."]
+    return columns, heads, tuple(notes)
+
+
+def _with_points(
+    columns: list[Any],
+    names: Sequence[str],
+    heads: list[tuple[str, ...]],
+    place: Place,
+    separator: str,
+    has_quotes: bool,
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Return columns with points before decimals, and none between thousands; and notes."""
     numeric = [j for j in range(len(columns)) if _is_numeric(names[j], heads[j])]
     may_hold_commas = separator != "," or has_quotes
     odd = [j for j in numeric if _is_odd(columns[j], heads[j], may_hold_commas)]
@@ -95,6 +125,8 @@ def plain_columns(
     """Return what columns hold numbers by their first rows; None where some are written oddly."""
     heads = list(zip(*rows[: few_rows(len(names))], strict=True))
     numeric = [j for j in range(len(names)) if _is_numeric(names[j], heads[j])]
+    if any(_UNIT.fullmatch(cells[0]) for cells in heads if cells):
+        return None
     if any(_ODD.search("\n".join(heads[j])) or "," in "".join(heads[j]) for j in numeric):
         return None
     clear = separator != ";" or not numeric

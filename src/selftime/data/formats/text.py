@@ -193,7 +193,6 @@ MISSING_NUMBERS = (
     "Missing", "MISSING", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?",
 )  # fmt: skip
 """Cells that mean a missing value as well, but only among numbers."""
-
 A_NUMBER = "a number: correct it, or write NaN where a value is missing"
 
 Where = Callable[[int], str]
@@ -205,6 +204,7 @@ def numbers(
     where: Where,
     missing: tuple[str, ...] = MISSING_CELLS,
     kind: Any = pa.float64(),  # noqa: B008 - a constant
+    remedy: str = "",
 ) -> Float[np.ndarray, "K"]:
     """Parse values of text cells, NaN where missing; none may exceed what 32 bits can hold.
 
@@ -214,6 +214,7 @@ def numbers(
         missing: cells that hold no value, beside those of ``MISSING_NUMBERS``; numbers among
             them stand for all ways of writing them.
         kind: the arrow type of the values.
+        remedy: what else helps where a cell is no number, for messages.
 
     Raises:
         SeriesError: a cell that is no number, or an infinite one; the message names its place.
@@ -223,7 +224,7 @@ def numbers(
         trimmed = pc.utf8_trim_whitespace(cells)
         none = text_array([*missing, *MISSING_NUMBERS], trimmed.type)
         absent = pc.is_in(trimmed, value_set=none)
-        values = cast_all(pc.if_else(absent, None, trimmed), kind, where, A_NUMBER)
+        values = cast_all(pc.if_else(absent, None, trimmed), kind, where, A_NUMBER + remedy)
     plain = array_of(values)
     fills = [cell for cell in missing if cell[-1:].isdigit()]
     marks = cast_or_none(text_array(fills, pa.string()), kind)
