@@ -121,9 +121,12 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
         for name in ("n_features_in_", "_layout"):
             vars(estimator).pop(name, None)
     if _is_matrix(X):
+        matrix = _with_numbers(X)
+        if not first:
+            _check_width(estimator, matrix)
         X = validate_data(
             estimator,
-            _with_numbers(X),
+            matrix,
             reset=first,
             dtype=[np.float64, np.float32],  # the reader takes levels out in 64 bits
             ensure_all_finite="allow-nan",
@@ -139,6 +142,18 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
     if first and len(series) == len(X) > 1 and series.n_channels == 1:
         estimator._layout = "wide"
     return series
+
+
+def _check_width(estimator: BaseEstimator, X: Any) -> None:
+    """Refuse a matrix of another width, as scikit-learn wants it, and say what reads it."""
+    known = vars(estimator).get("n_features_in_")
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if known and len(shape) == 2 and shape[1] != known:
+        name = type(estimator).__name__
+        raise ValueError(
+            f"X has {shape[1]} features, but {name} is expecting {known} features as input: a "
+            "matrix keeps the width of fit, so give series of other lengths as selftime.read(X)"
+        )
 
 
 def signal_of(estimator: BaseEstimator, *, first: bool = False) -> Signal:
