@@ -229,3 +229,29 @@ def test_names_that_look_like_numbers_are_read_as_they_were_written(tmp_path):
     found = st.read(tmp_path / "store")
     assert found.ids.tolist() == whole.ids.tolist() == ["2024.1", "2024.10"]
     assert np.array_equal(found.steps, whole.steps)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_parts_of_dates_of_a_large_table_are_joined_too(tmp_path, suffix, rng):
+    hours = np.arange(400)
+    table = pa.table(
+        {
+            "year": np.full(400, 2024),
+            "month": np.full(400, 2),
+            "day": 1 + hours // 24,
+            "hour": hours % 24,
+            "load": rng.normal(size=400),
+        }
+    )
+    path = tmp_path / f"x{suffix}"
+    (arrow_csv.write_csv if suffix == ".csv" else arrow_parquet.write_table)(table, path)
+    found, packed = st.read(path), st.read(st.pack(path, tmp_path / "store", progress=False))
+    for series in (found, packed):
+        assert series.channels == ("load",)
+        assert series.times[-1] == np.datetime64("2024-02-17T15")
+
+
+def test_units_of_a_large_table_are_taken_off_too(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("t,x\n" + "".join(f"{i},{i}.5%\n" for i in range(400)))
+    assert st.read(path).series(0)[0, -1] == 399.5

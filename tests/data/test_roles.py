@@ -581,6 +581,8 @@ def test_lists_in_cells_are_series(kind, tmp_path, caplog):
 def test_lists_of_a_row_have_one_length_and_hold_something():
     with pytest.raises(SeriesError, match="row 2: columns 'x' and 'y' hold 1 and 2 values"):
         read(pd.DataFrame({"x": [[1, 2], [3]], "y": [[1, 2], [3, 4]]}))
+    with pytest.raises(SeriesError, match="row 2, column 'x': got inf"):
+        read(pd.DataFrame({"x": [[1.0, 2.0], [3.0, np.inf]]}))
     with pytest.raises(SeriesError, match="row 2, column 'x': got no values"):
         read(pd.DataFrame({"x": [[1.0, 2.0], []]}))
 

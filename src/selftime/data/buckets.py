@@ -19,10 +19,11 @@ from jaxtyping import Int32, Int64
 from selftime.data.arrays import SeriesError
 from selftime.data.cells import array_of, codes_of, is_number, is_text, known_in, value_type, whole
 from selftime.data.columns import Table, column_in, ids_in, labels_in, names_of, take_names
+from selftime.data.digits import date_parts
 from selftime.data.parts import Portion, join_parts
 from selftime.data.schema import Asked, Schema
 from selftime.data.series import SeriesSet
-from selftime.data.tables import is_indirect, schema_of, series_by_schema
+from selftime.data.tables import is_indirect, asked_names, schema_of, series_by_schema
 from selftime.door import option
 
 BUCKET = 1 << 26
@@ -70,6 +71,8 @@ def series_in_buckets(table: Table, asked: Asked, path: Path) -> SeriesSet | Non
     if any(map(is_indirect, cells.schema.types)) or len(table.levels) > 1 or joined:
         return None
     cells = cells.rename_columns([str(name).strip() for name in cells.column_names])
+    if asked.time is None and date_parts(cells.column_names, asked_names(asked)):
+        return None
     table = table._replace(cells=cells)
     rows = max(HEAD // (8 * len(cells.column_names)), 2)
     schema = schema_of(table._replace(cells=cells.head(rows)), asked)

@@ -1,15 +1,14 @@
 """Dates that whole numbers write: 20240628, 2024180, 202406, 202426, 20242; a part a column."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import takewhile
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Int64, Shaped
 
-from selftime.data.cells import is_text
+from selftime.data.cells import numbers_in
 from selftime.data.schema import TIME_NAMES, plain_name
 
 Digits = Literal["yyyymmdd", "yyyyddd", "yyyymm", "yyyyww", "yyyyq"]
@@ -51,25 +50,33 @@ def dates_of_digits(
     return None
 
 
-_DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
+_DATE_PARTS, _MOST = ("year", "month", "day", "hour", "minute", "second"), 1e6
+"""Columns that make a time together, and more than any of their numbers."""
 
 
-def with_joined_parts(
-    cells: pa.Table, kept: Collection[str] = ()
-) -> tuple[pa.Table, tuple[str, ...]]:
-    """Join columns of the year, the month and what follows into one of times, and say so.
+def date_parts(names: Sequence[str], kept: Collection[str] = ()) -> list[str]:
+    """Return the columns of the year, the month and what follows that together are a time.
 
-    A table is returned as it is where it has a time already, where a column is to be ``kept``, or
-    where one holds anything but whole numbers that make a date.
+    There are none where the month is missing, where another column is a time by its name, or where
+    one of them is to be ``kept``.
     """
-    own = {plain_name(name): name for name in reversed(cells.column_names)}
+    own = {plain_name(name): name for name in reversed(names)}
     used = [own[part] for part in takewhile(own.__contains__, _DATE_PARTS)]
-    if len(used) < 2 or own.keys() & set(TIME_NAMES) or {*kept} & {*used} or not cells.num_rows:
+    known = own.keys() & set(TIME_NAMES)
+    return [] if len(used) < 2 or known or {*kept} & {*used} else used
+
+
+def with_joined_parts(cells: Any, kept: Collection[str] = ()) -> tuple[Any, tuple[str, ...]]:
+    """Join :func:`date_parts` of a table into one column of times, and say so.
+
+    A table stays as it is where one of them holds anything but whole numbers that make a date.
+    """
+    used = date_parts(cells.column_names, kept)
+    found = [numbers_in(cells.column(name), ("",)) for name in used]
+    numbers = [part for part in found if part is not None and (part == np.rint(part)).all()]
+    if not used or len(numbers) < len(used) or np.abs(numbers).max() > _MOST:
         return cells, ()
-    found = [whole_numbers(cells.column(name)) for name in used]
-    parts = [part for part in found if part is not None]
-    if len(parts) < len(used):
-        return cells, ()
+    parts = [part.astype(np.int64) for part in numbers]
     parts += [np.full(cells.num_rows, least) for least in (1, 0, 0, 0)[len(parts) - 2 :]]
     year, month, day, hour, minute, second = parts
     dates = days_of(year, month, day)
@@ -79,20 +86,10 @@ def with_joined_parts(
     times = dates.astype("M8[s]") + (hour * 60 + minute) * 60 + second
     name = "date" if len(used) < 4 else "time"
     text = pa.array(np.datetime_as_string(times, unit="D" if len(used) < 4 else "s"))
+    cells = cells if isinstance(cells, pa.Table) else cells.read()
     place = cells.column_names.index(used[0])
     note = f"Columns {', '.join(map(repr, used))} are joined into one of times, {name!r}."
     return cells.add_column(place, name, text).drop_columns(used), (note,)
-
-
-def whole_numbers(column: pa.ChunkedArray) -> Int64[np.ndarray, "T"] | None:
-    """Return the whole numbers of a column, of texts too; None where there are others."""
-    try:
-        plain = pc.utf8_trim_whitespace(column) if is_text(column.type) else column
-        numbers = np.asarray(pc.cast(plain, pa.float64()), np.float64)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    whole = np.isfinite(numbers).all() and (np.abs(numbers) < 1e6).all()
-    return numbers.astype(np.int64) if whole and (numbers == np.rint(numbers)).all() else None
 
 
 def _begin(kind: Digits, year: np.ndarray, part: np.ndarray) -> np.ndarray:

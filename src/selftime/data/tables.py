@@ -64,16 +64,22 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     return replace(found, columns=schema.columns, notes=notes)
 
 
+def asked_names(asked: Asked) -> list[str]:
+    """Return the columns that are asked for, which are read as they are."""
+    given = [name for name in (asked.id, asked.time, asked.label, asked.group) if name]
+    return [*given, *(asked.channels or ()), *asked.ignore]
+
+
 def _unfold(table: Table, asked: Asked) -> Table:
     """Lay out lists of cells, tell names apart that occur twice, and join parts of dates."""
-    if not isinstance(table.cells, pa.Table):  # larger than memory: as it is
-        return table
-    given = [name for name in (asked.id, asked.time, asked.label, asked.group) if name]
-    kept = [*given, *(asked.channels or ()), *asked.ignore]
-    cells, named = with_own_names(table.cells, kept)
-    cells, listed = with_lists_laid_out(cells)
+    cells, kept, lines = table.cells, asked_names(asked), table.lines
+    named: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    if isinstance(cells, pa.Table):  # columns of a large file have neither lists nor names twice
+        cells, named = with_own_names(cells, kept)
+        cells, listed, rows = with_lists_laid_out(cells)
+        lines = lines if rows is None else rows + 1
     cells, joined = with_joined_parts(cells, kept) if asked.time is None else (cells, ())
-    lines = table.lines if not listed else None
     return table._replace(cells=cells, notes=(*table.notes, *named, *listed, *joined), lines=lines)
 
 

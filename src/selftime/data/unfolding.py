@@ -6,6 +6,7 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Int64
 
 from selftime.data.arrays import SeriesError
 from selftime.data.schema import ID_NAMES, plain_name
@@ -31,15 +32,19 @@ def with_own_names(
     return cells.rename_columns(names), (note,)
 
 
-def with_lists_laid_out(cells: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+def with_lists_laid_out(
+    cells: pa.Table,
+) -> tuple[pa.Table, tuple[str, ...], Int64[np.ndarray, "R"] | None]:
     """Return a table with a row a step where cells hold lists, one series a row, and say so.
+
+    Also the row (R,) that each of them was; None where nothing is laid out.
 
     Raises:
         SeriesError: lists of a row that differ in length, or a row without any.
     """
     lists = [field.name for field in cells.schema if _is_list(field.type)]
     if not lists:
-        return cells, ()
+        return cells, (), None
     columns = {name: cells.column(name).combine_chunks() for name in lists}
     lengths = {
         name: np.asarray(pc.fill_null(pc.list_value_length(column), 0), np.int64)
@@ -64,7 +69,7 @@ def with_lists_laid_out(cells: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
     if not any(pc.count_distinct(cells.column(name)).as_py() == len(first) for name in known):
         out = out.add_column(0, "unique_id", pa.array(rows))
     shown = ", ".join(map(repr, lists[:4]))
-    return out, (f"Cells of {shown} hold lists: each row is a series of its steps.",)
+    return out, (f"Cells of {shown} hold lists: each row is a series of its steps.",), rows
 
 
 def _is_list(kind: pa.DataType) -> bool:

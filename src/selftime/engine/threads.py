@@ -65,7 +65,8 @@ def map_batches(
 def share_of_thread(series: int, values: float, most: int) -> int:
     """Return how many series of so many values make a batch, ``most`` of all threads together.
 
-    Two batches a thread even out their lengths, if they are worth handing over.
+    Two batches a thread even out their lengths. Series so short that this is not worth handing over
+    make larger ones, of ``most`` series each at most.
 
     Example:
         >>> share_of_thread(100, 1e6, most=256) <= 50
