@@ -23,7 +23,7 @@ from selftime.data.digits import date_parts
 from selftime.data.parts import Portion, join_parts
 from selftime.data.schema import Asked, Schema
 from selftime.data.series import SeriesSet
-from selftime.data.tables import is_indirect, asked_names, schema_of, series_by_schema
+from selftime.data.tables import asked_names, is_indirect, schema_of, series_by_schema
 from selftime.door import option
 
 BUCKET = 1 << 26
